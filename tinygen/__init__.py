@@ -1,0 +1,1 @@
+"""tinygen: deep generative models from scratch in NumPy."""
