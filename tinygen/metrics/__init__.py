@@ -1,0 +1,9 @@
+"""Judging samples: distances between sets of images, coverage, probes and the networks they use.
+
+Reading order: score (a number that says how it was measured), frechet, neighbours, modes, probe, then inception, fid, judge, monitor.
+"""
+from .frechet import Statistics, frechet_distance, frechet_score, kernel_score, self_noise, statistics
+from .modes import ClassAbundance, ModeCoverage, class_abundance, histogram_entropy, mode_coverage
+from .neighbours import PrecisionRecall, mean_pairwise_distance, nearest, precision_recall
+from .probe import Probe, knn_classify, knn_probe, linear_probe
+from .score import Score
