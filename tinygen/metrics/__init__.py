@@ -4,6 +4,7 @@ Reading order: score (a number that says how it was measured), frechet, neighbou
 """
 from .frechet import Statistics, frechet_distance, frechet_score, kernel_score, self_noise, statistics
 from .modes import ClassAbundance, ModeCoverage, class_abundance, histogram_entropy, mode_coverage
+from .monitor import CollapseMonitor
 from .neighbours import PrecisionRecall, mean_pairwise_distance, nearest, precision_recall
 from .probe import Probe, knn_classify, knn_probe, linear_probe
 from .score import Score

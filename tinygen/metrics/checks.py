@@ -5,6 +5,8 @@ names the function, the shape, the rule and the remedy.
 """
 import numpy as np
 
+from ..backend import host
+
 
 def as_features(x, function, name, minimum=2):
     """Finite float features (N, D) from an array or Tensor; float32 and float64 keep their dtype, integers become float64.
@@ -74,4 +76,4 @@ def as_images(images, function, name, channels=None, minimum=2):
 
 def as_array(x):
     """A NumPy array of an array or a Tensor, on the host."""
-    return np.asarray(x.numpy() if hasattr(x, "numpy") else x)
+    return x.numpy() if hasattr(x, "numpy") else host(x)
