@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from tinygen.metrics import Score, frechet_distance, frechet_score, kernel_score, self_noise, statistics
+from tinygen.metrics import Score, frechet_distance, frechet_score, kernel_score, real_pair, statistics
 
 
 def random_covariance(rng, dimension, rank=None):
@@ -118,12 +118,22 @@ def test_kernel_score_equals_the_plain_double_sum():
     assert kernel_score(a, b, subsets=2) == pytest.approx(sum(within) / 30 - 2 * np.mean(across), rel=1e-12)
 
 
-def test_self_noise_falls_with_the_count_and_uses_disjoint_halves():
+def test_real_pairs_are_disjoint_and_their_distance_falls_with_the_count():
     x = np.random.default_rng(11).standard_normal((4000, 8))
-    few, many = self_noise(x, 100), self_noise(x, 10_000)
-    assert many.counts == (2000, 2000) and few.counts == (100, 100)
-    assert 0 < many < few / 5
-    assert self_noise(x, 100) == few                            # seeded
+    first, second = real_pair(x, 10_000)
+    assert len(first) == len(second) == 2000
+    np.testing.assert_array_equal(np.sort(np.concatenate([first, second]), axis=0), np.sort(x, axis=0))
+    few = real_pair(x, 100)
+    assert 0 < frechet_score(first, second) < frechet_score(*few) / 5
+    np.testing.assert_array_equal(few[0], real_pair(x, 100)[0])          # seeded
+
+
+def test_statistics_do_not_depend_on_the_block(monkeypatch):
+    from tinygen.metrics import frechet
+    x = np.random.default_rng(12).standard_normal((50, 3))
+    whole = statistics(x)
+    monkeypatch.setattr(frechet, "BLOCK", 7)
+    np.testing.assert_allclose(statistics(x).covariance, whole.covariance, rtol=1e-12)
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -159,5 +169,5 @@ def test_other_bad_input():
     with pytest.raises(ValueError, match="both must be at least 2"):
         kernel_score(np.zeros((4, 3)), np.zeros((4, 3)), subsets=1)
     with pytest.raises(ValueError, match="at least 2 samples"):
-        self_noise(np.zeros((9, 3)), 1)
+        real_pair(np.zeros((9, 3)), 1)
     assert isinstance(Score(1.0, name="x", counts=(2, 2)), float)

@@ -2,7 +2,7 @@
 
 Reading order: score (a number that says how it was measured), frechet, neighbours, modes, probe, then inception, fid, judge, monitor.
 """
-from .frechet import Statistics, frechet_distance, frechet_score, kernel_score, self_noise, statistics
+from .frechet import Statistics, frechet_distance, frechet_score, kernel_score, real_pair, statistics
 from .modes import ClassAbundance, ModeCoverage, class_abundance, histogram_entropy, mode_coverage
 from .monitor import CollapseMonitor
 from .neighbours import PrecisionRecall, mean_pairwise_distance, nearest, precision_recall
