@@ -1,0 +1,401 @@
+"""The engine: reverse-mode differentiation of any order. It knows no operation.
+
+A Tensor is an array with a memory of how it was made: the operation, its inputs, and the arrays it used. `grad` walks that
+memory backwards. Every operation declares one vector-Jacobian product (VJP) per input, a formula that turns the gradient
+`g` of a scalar with respect to the output into the gradient with respect to that input:
+
+    @primitive(lambda g, y, x: g * (1 - y * y))
+    def tanh(x):
+        return xp(x).tanh(x)
+
+The trick is duck typing. Operations accept arrays as well as Tensors, and given arrays they return arrays and record
+nothing. So an ordinary backward walk hands arrays to the VJPs and runs at the speed of NumPy. Under `create_graph=True` the
+walk hands them Tensors: the very same formula is recorded as it is computed, and can be differentiated again.
+
+Why the walk needs an order at all: in `b = a + a; c = b + b`, the gradient of b must be complete (both uses in c summed)
+before it is passed on to a. A tensor can only be made from tensors that exist, so going through the tensors from the
+youngest to the oldest is such an order, and the number every tensor gets at its birth is all there is to sort.
+"""
+import functools
+import inspect
+import itertools
+
+import numpy as np
+
+from .backend import device_of, host, is_array, to, xp
+
+_number = itertools.count(1)      # births of tensors and updates of parameters, one clock for both
+_last_update = 0                  # when a parameter was last updated in place
+_recording = True
+_watch = None                     # detect_nonfinite's inspector
+
+
+class Tensor:
+    """An array that remembers how it was computed, so that `grad` can differentiate it.
+
+    `data` is the array, `requires_grad` says whether gradients flow through, `grad` is where `backward()` leaves them.
+    """
+
+    op = None                     # the operation that made it; None for a leaf
+    inputs = arrays = edges = ()  # what the operation was given; the arrays behind it; which inputs gradients flow to
+    static = aux = grad = None    # keyword arguments; what the forward kept for the backward; the result of backward()
+    updated = 0                   # when it was last updated in place
+    __array_ufunc__ = None        # so that `array + tensor` asks Tensor.__radd__
+
+    def __init__(self, data, requires_grad=False):
+        if not is_array(data):
+            raise TypeError(f"Tensor: data is a {type(data).__name__}, not an array; use tinygen.tensor(data) to convert")
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"Tensor: {data.dtype} data cannot have a gradient; convert it: tensor(data, dtype=np.float32)")
+        self.data, self.requires_grad, self.number = data, requires_grad, next(_number)
+
+    shape = property(lambda self: self.data.shape, doc="The lengths of the axes.")
+    ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
+    size = property(lambda self: self.data.size, doc="The number of elements.")
+    dtype = property(lambda self: self.data.dtype, doc="The type of the elements.")
+    device = property(lambda self: device_of(self.data), doc='"cpu" or "cuda".')
+
+    def numpy(self):
+        """The values as a NumPy array on the host (the tensor's own memory if it is there already)."""
+        return host(self.data)
+
+    def item(self):
+        """The single value, as a Python number."""
+        return host(self.data).item()
+
+    def detach(self):
+        """A tensor with the same array that gradients do not flow through."""
+        return Tensor(self.data)
+
+    def to(self, target):
+        """A leaf with the same values on another device ("cpu", "cuda") or with another dtype. Gradients stop here."""
+        data = to(self.data, target) if isinstance(target, str) else self.data.astype(target)
+        return Tensor(data, self.requires_grad and data.dtype.kind == "f")
+
+    def backward(self):
+        """Add the gradient of this scalar to the `.grad` of every leaf that requires one. The graph is used up."""
+        if not self.requires_grad:
+            raise ValueError("backward: this tensor does not depend on anything that requires a gradient")
+        leaves = [t for t in ancestors(self) if t.op is None]
+        for leaf, g in zip(leaves, walk(self, leaves, free=True)):
+            leaf.grad = Tensor(g if leaf.grad is None else leaf.grad.data + g)
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("a Tensor does not turn into an array by itself: use tinygen's function instead of NumPy's, "
+                        "or .data for its array")
+
+    def __len__(self):
+        if not self.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.data)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self):
+        return bool(self.data)
+
+    def __float__(self):
+        return float(self.data)
+
+    def __repr__(self):
+        origin = f" from {self.op.__name__}" if self.op else ", requires_grad" if self.requires_grad else ""
+        values = np.array2string(host(self.data), precision=4, threshold=20, edgeitems=2, separator=", ")
+        return f"{type(self).__name__}({values}, shape={self.shape}, {self.dtype}{origin})"
+
+
+def tensor(data, requires_grad=False, device=None, dtype=None):
+    """A Tensor of anything NumPy can turn into an array.
+
+    Python numbers (and lists of them) become float32; float arrays keep their dtype; integer arrays stay integer and
+    have no gradient. Raises TypeError for a gradient of integers and for data that is not numeric.
+    """
+    if isinstance(data, Tensor):
+        data = data.data
+    if not is_array(data):
+        data = np.asarray(data)
+        if data.dtype.kind not in "fiub":
+            raise TypeError(f"tensor: cannot make numbers of {data.dtype} data")
+        if data.dtype.kind == "f" or data.dtype.kind in "iu" and dtype is None:
+            data = data.astype(np.float32)
+    if dtype is not None:
+        data = data.astype(dtype)
+    if device is not None:
+        data = to(data, device)
+    return Tensor(np.asarray(data) if isinstance(data, np.generic) else data, requires_grad)
+
+
+# ---- declaring operations ------------------------------------------------------------------------------------------------
+
+
+def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
+    """Declare an operation by its VJPs; the decorated function computes the values from plain arrays.
+
+    Tensors are positional, everything else is keyword-only (callers may also pass it by position after the tensors).
+    A VJP is called `vjp(g, y, *inputs, **static)` and returns the gradient of one input. It reads nothing but its arguments
+    and uses only what arrays and Tensors share, so that it can itself be differentiated.
+
+    vjps   one VJP per input; None where the output is locally constant in that input (a mask, a label, a step)
+    each   instead, `each(i, g, y, *inputs, **static)`, for any number of inputs
+    joint  instead, `joint(wanted, g, y, *inputs, **static)` returns the gradients of all inputs at once (None where not
+           `wanted`), for an operation whose gradients share most of their work
+    fit    `fit(gx, shape=...)` brings a gradient to its input's shape; without it a VJP must return exactly that shape
+    aux    the function returns `(y, kept)`; the VJPs get `aux=kept` in the array walk. Under create_graph they get
+           `aux=None` and must compute it again from the inputs, so that it is differentiated too.
+    """
+    def declare(forward):
+        parameters = inspect.signature(forward).parameters.values()
+        keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        arity = None if each else sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+        name = forward.__name__.rstrip("_")
+        if not (each or joint) and len(vjps) != arity:
+            raise TypeError(f"primitive {name}: {len(vjps)} VJPs for {arity} inputs")
+
+        @functools.wraps(forward)
+        def op(*inputs, **static):
+            if arity is not None and len(inputs) > arity:
+                if len(inputs) > arity + len(keywords):
+                    raise TypeError(f"{name}: {len(inputs)} arguments; it takes {arity} inputs and {keywords}")
+                static.update(zip(keywords, inputs[arity:]))
+                inputs = inputs[:arity]
+            if defaults and len(static) < len(keywords):
+                static = {**defaults, **static}
+            arrays, edges, any_tensor = [], [], False
+            for i, x in enumerate(inputs):
+                if isinstance(x, Tensor):
+                    any_tensor = True
+                    arrays.append(x.data)
+                    if x.requires_grad and _recording and (not vjps or vjps[i] is not None):
+                        edges.append(i)
+                else:
+                    arrays.append(x)
+            y = forward(*arrays, **static)
+            y, kept = y if aux else (y, None)
+            if not any_tensor:
+                return y
+            if isinstance(y, np.generic):                  # NumPy's reductions return scalars
+                y = np.asarray(y)
+            for x in inputs:
+                if isinstance(x, Tensor) and x.data.dtype is not y.dtype:
+                    _check_dtypes(name, inputs, y)
+            out = Tensor.__new__(Tensor)
+            out.data, out.number, out.requires_grad = y, next(_number), False
+            if edges:
+                out.requires_grad = True
+                out.op, out.inputs, out.arrays, out.edges, out.static = op, inputs, arrays, edges, static
+                if aux:
+                    out.aux = kept
+            if _watch is not None:
+                _watch(name, "output", y, arrays)
+            return out
+
+        op.__name__ = name
+        op.vjps, op.each, op.joint, op.fit, op.aux, op.forward = vjps, each, joint, fit, aux, forward
+        primitives[name] = op
+        return op
+    return declare
+
+
+primitives = {}
+"""Every primitive by its name: what the tests go through, and what `explain` looks up."""
+
+
+def undefined(why):
+    """A VJP that raises when it is reached: for a gradient that is not the constant zero, yet has no formula."""
+    def vjp(*args, **static):
+        raise NotImplementedError(why)
+    return vjp
+
+
+def _check_dtypes(name, inputs, y):
+    """Refuse to mix float32 with float64, by Tensors, arrays or NumPy scalars alike."""
+    given = {str(x.dtype) for x in inputs if isinstance(x, Tensor) and x.dtype.kind == "f"}
+    if y.dtype.kind == "f" and given - {str(y.dtype)} or len(given) > 1:
+        described = ", ".join(f"{str(x.dtype)} {x.shape}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs)
+        raise TypeError(f"{name}: inputs of different float types ({described}) would change the type of a Tensor; convert "
+                        "one: x.to(np.float32), or float(c) for a constant")
+
+
+# ---- the backward walk -----------------------------------------------------------------------------------------------------
+
+
+def ancestors(output):
+    """Every tensor that `output` depends on and gradients flow through, oldest first, `output` included."""
+    found, stack = {output.number: output}, [output]
+    while stack:
+        t = stack.pop()
+        if t.arrays is None:
+            raise RuntimeError(f"the graph behind this {t.op.__name__} was freed by backward() or minimize(); call "
+                               "tinygen.grad first (it keeps the graph) or compute the loss again")
+        for i in t.edges:
+            x = t.inputs[i]
+            if x.number not in found:
+                found[x.number] = x
+                stack.append(x)
+    return [found[number] for number in sorted(found)]
+
+
+def walk(output, inputs, seed=None, create_graph=False, free=False):
+    """The gradients of `output` with respect to `inputs`: arrays, or Tensors under create_graph. `free` uses up the graph.
+
+    `g` holds the gradients still to be passed on; each is dropped as it is used, and with `free` so is the tape behind it,
+    which keeps the memory of a training step at what the forward pass needed.
+    """
+    global _recording
+    wanted = {x.number for x in inputs}
+    leads, order = set(wanted), []                          # the tensors that depend on an input, oldest first
+    for t in ancestors(output):
+        if t.edges and any(t.inputs[i].number in leads for i in t.edges):
+            leads.add(t.number)
+            order.append(t)
+    if seed is None:
+        seed = xp(output.data).ones_like(output.data)
+    g = {output.number: Tensor(seed) if create_graph and not isinstance(seed, Tensor) else seed}
+    ours = set()                                            # sums made here, which may be added to in place
+    recording, _recording = _recording, create_graph
+    try:
+        while order:
+            t = order.pop()
+            if t.number not in g:
+                continue
+            gy = g[t.number] if t.number in wanted else g.pop(t.number)
+            if _last_update > t.number:
+                _refuse_stale(t, create_graph)
+            for i, gx in _input_gradients(t, gy, leads, create_graph):
+                x, number = t.inputs[i], t.inputs[i].number
+                if number not in g:
+                    g[number] = gx
+                elif create_graph:
+                    g[number] = g[number] + gx
+                elif number in ours:
+                    g[number] += gx
+                else:
+                    total = g[number] + gx                  # not in place: the first may be shared or read-only
+                    g[number] = total
+                    if is_array(total) and total.ndim:
+                        ours.add(number)
+            if free:
+                t.inputs = t.edges = ()
+                t.arrays = t.aux = None
+    finally:
+        _recording = recording
+    zeros = lambda x: xp(x.data).zeros_like(x.data)
+    return [g[x.number] if x.number in g else Tensor(zeros(x)) if create_graph else zeros(x) for x in inputs]
+
+
+def _input_gradients(t, gy, leads, create_graph):
+    """(i, gradient) for every input i of the operation behind `t` that leads to a wanted tensor."""
+    op, edges = t.op, [i for i in t.edges if t.inputs[i].number in leads]
+    y, xs, static = (t, t.inputs, t.static) if create_graph else (t.data, t.arrays, t.static)
+    if op.aux:
+        static = {**static, "aux": None if create_graph else t.aux}
+    if op.joint:
+        gradients = op.joint([i in edges for i in range(len(xs))], gy, y, *xs, **static)
+    for i in edges:
+        if op.joint:
+            gx = gradients[i]
+        elif op.each:
+            gx = op.each(i, gy, y, *xs, **static)
+        else:
+            gx = op.vjps[i](gy, y, *xs, **static)
+        x = t.inputs[i].data
+        if gx.shape != x.shape:
+            if op.fit is None:
+                raise RuntimeError(f"{op.__name__}: the VJP of input {i} returned shape {gx.shape} for an input of {x.shape}")
+            gx = op.fit(gx, shape=x.shape)
+        if gx.dtype is not x.dtype and gx.dtype != x.dtype:
+            raise RuntimeError(f"{op.__name__}: the VJP of input {i} returned {gx.dtype} for an input of {x.dtype}")
+        if _watch is not None:
+            _watch(op.__name__, f"gradient of input {i}", gx if is_array(gx) else gx.data, t.arrays)
+        yield i, gx
+
+
+def _refuse_stale(t, create_graph):
+    """Raise if an input of the operation behind `t` was updated in place, or rebound, since the operation used it."""
+    for x, a in zip(t.inputs, t.arrays):
+        if isinstance(x, Tensor) and (x.updated > t.number or create_graph and x.data is not a):
+            raise RuntimeError(f"{t.op.__name__}: an input of shape {x.shape} was updated after the forward pass used it, so its "
+                               "gradient would be wrong; compute the loss again after the update, or take all gradients "
+                               "first (tinygen.grad) and then step")
+
+
+def mark_updated(t):
+    """Note that `t.data` was changed in place: graphs that used the old values refuse to be differentiated."""
+    global _last_update
+    t.updated = _last_update = next(_number)
+
+
+def grad(output, inputs, grad_output=None, create_graph=False):
+    """[d output / d x for x in inputs], as Tensors of the shapes of the inputs; zeros where there is no dependence.
+
+    `output` is a scalar, or any tensor with `grad_output` of its shape, and then the result is the vector-Jacobian product.
+    With `create_graph` the result can be differentiated again. The graph is kept.
+    Raises ValueError for a non-scalar output without grad_output, a wrong shape, or an input that requires no gradient.
+    """
+    if isinstance(inputs, Tensor):
+        raise TypeError("grad: inputs is one Tensor; pass a list of them: grad(output, [x])")
+    inputs = list(inputs)
+    if not isinstance(output, Tensor):
+        raise TypeError(f"grad: output is a {type(output).__name__}, not a Tensor")
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            raise ValueError(f"grad: inputs[{i}] is not a Tensor that requires a gradient; make it one with "
+                             "tensor(data, requires_grad=True) before it is used")
+    if grad_output is None:
+        if output.size != 1:
+            raise ValueError(f"grad: output has shape {output.shape}, not one element; reduce it with .sum() or pass grad_output")
+    elif grad_output.shape != output.shape:
+        raise ValueError(f"grad: grad_output has shape {grad_output.shape}, output {output.shape}; they must be equal")
+    elif not create_graph:
+        grad_output = grad_output.data if isinstance(grad_output, Tensor) else grad_output
+    gradients = walk(output, inputs, grad_output, create_graph)
+    return [g if isinstance(g, Tensor) else Tensor(np.asarray(g) if isinstance(g, np.generic) else g) for g in gradients]
+
+
+# ---- switches --------------------------------------------------------------------------------------------------------------
+
+
+class no_grad:
+    """`with no_grad():` (or a decorator): operations compute values and record nothing."""
+
+    def __enter__(self):
+        global _recording
+        self.before, _recording = _recording, False
+
+    def __exit__(self, *error):
+        global _recording
+        _recording = self.before
+
+    def __call__(self, function):
+        @functools.wraps(function)
+        def without_recording(*args, **kwargs):
+            with no_grad():
+                return function(*args, **kwargs)
+        return without_recording
+
+
+class detect_nonfinite:
+    """`with detect_nonfinite():` raise FloatingPointError at the first operation that makes a NaN or an infinity.
+
+    Forward or backward, from finite inputs; the message names the operation and the shapes. It reads every result, so it
+    is slow: a tool for finding out, not for leaving on.
+    """
+
+    def __enter__(self):
+        global _watch
+        self.before, _watch = _watch, self.inspect
+
+    def __exit__(self, *error):
+        global _watch
+        _watch = self.before
+
+    @staticmethod
+    def inspect(name, what, value, arrays):
+        """Raise if `value`, computed by operation `name` from `arrays`, is not finite."""
+        value = host(value)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            kind = "NaN" if np.isnan(value).any() else "infinity"
+            shapes = ", ".join(str(getattr(a, "shape", a)) for a in arrays)
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+            raise FloatingPointError(f"{name}: the {what}, shape {value.shape}, has its first {kind} at {where}; inputs: {shapes}")

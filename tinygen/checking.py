@@ -1,0 +1,105 @@
+"""gradcheck: does the gradient of a function, of any order, agree with finite differences?"""
+import numpy as np
+
+from .autograd import Tensor, grad, no_grad
+from .ops import sum_
+from .ops.normalization import frozen_statistics
+
+STEP = 1e-5          # central differences in float64: truncation about 1e-10, rounding about 1e-11, relative
+
+
+class GradientError(AssertionError):
+    """A gradient that does not agree with finite differences."""
+
+
+class KinkError(GradientError):
+    """A point where the function has no derivative: finite differences from the left and the right do not agree."""
+
+
+def gradcheck(f, inputs, order=2, *, full=False, rtol=1e-5, atol=1e-7, seed=0):
+    """Check the gradients of `f(*tensors) -> Tensor` at `inputs`, to `order`, against central differences in float64.
+
+    Each input is moved along a random direction, or, with `full`, element by element. Order 2 checks the gradient of the
+    gradient (of <vjp, random directions>, in the inputs and in the incoming gradient), and so on. Returns True.
+
+    inputs: arrays or Tensors, taken as float64. Raises GradientError with the function, the input, the index, the expected
+    and the received number; KinkError where f has no derivative; ValueError where f is not deterministic or not finite.
+    """
+    name = getattr(f, "__name__", type(f).__name__)
+    xs = [np.array(x.data if isinstance(x, Tensor) else x, np.float64) for x in inputs]
+    if order < 1 or not xs:
+        raise ValueError(f"gradcheck: order {order} and {len(xs)} inputs; both must be at least 1")
+    with frozen_statistics():
+        _check(f, name, xs, order, 1, len(xs), full, rtol, atol, np.random.default_rng(seed))
+    return True
+
+
+def _check(f, name, xs, order, level, n_inputs, full, rtol, atol, rng):
+    """Check first derivatives of f at xs; then, if order > 1, those of its vector-Jacobian product."""
+    def value(arrays):
+        with no_grad():
+            y = f(*[Tensor(x) for x in arrays])
+        if not isinstance(y, Tensor):
+            raise TypeError(f"gradcheck: {name} returned a {type(y).__name__}, not a Tensor")
+        return y.data
+
+    y = value(xs) if level == 1 else None
+    tensors = [Tensor(x, requires_grad=True) for x in xs]
+    out = f(*tensors)
+    if out.dtype != np.float64:
+        raise TypeError(f"gradcheck: {name} returned {out.dtype} for float64 inputs; its constants must be Python floats")
+    if not np.isfinite(out.data).all():
+        raise ValueError(f"gradcheck: {name} is not finite at these inputs")
+    if y is not None and not np.array_equal(y, out.data):
+        raise ValueError(f"gradcheck: {name} gave two results for the same inputs; it draws noise: fix the noise outside it")
+    g = rng.standard_normal(out.shape)
+    received = [t.data for t in grad(out, tensors, grad_output=Tensor(g))]
+
+    def along(i, direction, step):
+        """<g, f> with input i moved by step * direction."""
+        moved = [x + step * direction if j == i else x for j, x in enumerate(xs)]
+        if level == 1:
+            return float((value(moved) * g).sum())
+        return float((f(*[Tensor(x, requires_grad=True) for x in moved]).data * g).sum())
+
+    for i, x in enumerate(xs):
+        if not x.size:
+            continue
+        direction = rng.standard_normal(x.shape)
+        expected = (along(i, direction, STEP) - along(i, direction, -STEP)) / (2 * STEP)
+        scale = float(np.abs(received[i] * direction).sum())
+        wrong = abs(float((received[i] * direction).sum()) - expected) > atol + rtol * max(scale, abs(expected))
+        if wrong or full:
+            _element_by_element(name, i, x, received[i], along, level, n_inputs, wrong, rtol, atol)
+
+    if order > level:
+        directions = [Tensor(rng.standard_normal(x.shape)) for x in xs]
+
+        def vjp(*arguments):
+            *points, cotangent = arguments
+            slopes = grad(f(*points), points, grad_output=cotangent, create_graph=True)
+            return sum((sum_(slope * d) for slope, d in zip(slopes, directions)), Tensor(np.zeros(())))
+        _check(vjp, name, [*xs, g], order, level + 1, n_inputs, full, rtol, atol, rng)
+
+
+def _element_by_element(name, i, x, received, along, level, n_inputs, wrong, rtol, atol):
+    """Compare every element of one gradient; raise for the worst, or for the direction if no element stands out."""
+    worst, worst_index, worst_expected = 0.0, None, None
+    for index in np.ndindex(x.shape):
+        direction = np.zeros(x.shape)
+        direction[index] = 1
+        expected = (along(i, direction, STEP) - along(i, direction, -STEP)) / (2 * STEP)
+        excess = abs(float(received[index]) - expected) / (atol + rtol * max(abs(expected), float(np.abs(received).max())))
+        if not excess <= worst:
+            worst, worst_index, worst_expected = excess, index, expected
+    if worst <= 1 and not wrong:
+        return
+    where = f"input {i}" if i < n_inputs else f"the gradient passed in at order {i - n_inputs + 1}"
+    direction = np.zeros(x.shape)
+    direction[worst_index] = 1
+    gap = lambda h: abs(along(i, direction, h) - 2 * along(i, direction, 0.0) + along(i, direction, -h)) / h
+    if gap(STEP) > 1e-4 and gap(STEP / 4) > 0.5 * gap(STEP):         # for a smooth f the one-sided slopes meet as h shrinks
+        raise KinkError(f"gradcheck: {name} has a kink at {where}, index {worst_index}, value {x[worst_index]:.6g}: slopes from the "
+                        "left and from the right differ; check at a point away from it")
+    raise GradientError(f"gradcheck: {name}, order {level}, {where}, index {worst_index}: expected {worst_expected:.8g} (finite "
+                        f"differences), received {float(received[worst_index]):.8g}")

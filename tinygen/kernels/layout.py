@@ -1,0 +1,74 @@
+"""Memory order: channels-last arrays under NCHW shapes, and elementwise work split into blocks and over threads."""
+import numpy as np
+
+from ..backend import parallel, xp
+
+SPLIT = 1 << 17     # elements from which a second thread pays for its start (about 50 us)
+CHUNK = 1 << 15     # elements of a block that several passes go over: 128 kB of float32 an operand, within the L2 cache
+
+
+def channels_last(x):
+    """The (N, H, W, C) array behind a logical (N, C, H, W) array: contiguous, a view where the memory is in that order."""
+    v = x.transpose(0, 2, 3, 1)
+    if v.flags.c_contiguous:
+        return v
+    if type(x) is not np.ndarray or x.size < SPLIT:
+        return xp(x).ascontiguousarray(v)
+    out = np.empty(v.shape, v.dtype)
+    parallel(lambda part: np.copyto(out[part], v[part]), len(v), blas=False)
+    return out
+
+
+def logical(y):
+    """The (N, C, H, W) view of a contiguous (N, H, W, C) array: the inverse of `channels_last`."""
+    return y.transpose(0, 3, 1, 2)
+
+
+def flat(a):
+    """(1-D view of `a` in the order of its memory, its layout), or (None, None) where the memory has gaps."""
+    if a.flags.c_contiguous:
+        return a.reshape(-1), "C"
+    if a.ndim == 4:
+        v = a.transpose(0, 2, 3, 1)
+        if v.flags.c_contiguous:
+            return v.reshape(-1), "channels last"
+    return None, None
+
+
+def as_layout_of(a, like):
+    """`a` in the memory order of `like`, which has its shape; copied only if the orders differ."""
+    if like.ndim != 4 or a.strides == like.strides or flat(like)[1] != "channels last":
+        return a
+    return logical(channels_last(a))
+
+
+def blockwise(work, *arrays, chunk=CHUNK):
+    """work(*blocks) over matching 1-D blocks of arrays of one shape and memory order, split over the threads.
+
+    `work` writes into its blocks. Returns False, with nothing done, where the arrays have no common order in memory.
+    """
+    views = [flat(a) for a in arrays]
+    if any(v is None for v, _ in views) or len({layout for _, layout in views if _ is not None}) > 1:
+        return False
+    views, n = [v for v, _ in views], arrays[0].size
+
+    def part_of(part):
+        for i in range(part.start, part.stop, chunk):
+            j = min(i + chunk, part.stop)
+            work(*[v[i:j] for v in views])
+
+    if n < SPLIT:
+        part_of(slice(0, n))
+    else:
+        parallel(part_of, n, blas=False)
+    return True
+
+
+def spread(function, x):
+    """function(x) for a NumPy ufunc of one argument, split over the threads where `x` is large."""
+    if type(x) is not np.ndarray or x.size < SPLIT or x.dtype.kind != "f":
+        return function(x)
+    y = np.empty_like(x)
+    if not blockwise(lambda x, y: function(x, out=y), x, y, chunk=1 << 20):
+        function(x, out=y)
+    return y

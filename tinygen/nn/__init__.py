@@ -1,0 +1,6 @@
+"""Modules and layers, with PyTorch's names."""
+from . import init
+from .ema import ExponentialMovingAverage
+from .layers import (AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, ConvTranspose2d, Dropout, ELU, Embedding, Flatten, LayerNorm,
+                     LeakyReLU, Linear, MaxPool2d, ReLU, Sigmoid, Softplus, Tanh, Unflatten, Upsample)
+from .module import Buffer, Module, Parameter, Sequential, summary

@@ -1,0 +1,47 @@
+"""An exponential moving average of a module: samples of a GAN's averaged generator are better than those of its last step."""
+import copy
+
+import numpy as np
+
+from ..autograd import mark_updated
+from .module import Buffer, Parameter
+
+
+class ExponentialMovingAverage:
+    """`average` is a copy of the module, in eval mode: parameters <- decay * average + (1 - decay) * current, buffers copied.
+
+    The weight of step t is min(decay, (1 + t) / (10 + t)), so that the first steps do not linger.
+    """
+
+    def __init__(self, module, decay=0.999):
+        if not 0 <= decay < 1:
+            raise ValueError(f"ExponentialMovingAverage: decay {decay} is not in [0, 1)")
+        self.module, self.decay, self.steps = module, decay, 0
+        self.average = copy.deepcopy(module).eval()
+
+    def update(self):
+        """Take in the module's present values."""
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self.steps += 1
+        kinds = (Parameter, Buffer)
+        for (_, kept), (_, now) in zip(self.average._named_tensors(kinds), self.module._named_tensors(kinds)):
+            if isinstance(kept, Buffer):
+                kept.data = now.data.copy()
+            else:
+                kept.data += (1 - decay) * (now.data - kept.data)
+                mark_updated(kept)
+
+    def __call__(self, *inputs):
+        return self.average(*inputs)
+
+    def state_dict(self):
+        """{name: NumPy array} of the average, and the number of steps."""
+        return {**self.average.state_dict(), "ema_steps": np.array(self.steps)}
+
+    def load_state_dict(self, state):
+        """Take over what `state_dict` gave."""
+        state = dict(state)
+        if "ema_steps" not in state:
+            raise ValueError("ExponentialMovingAverage.load_state_dict: missing ema_steps")
+        self.steps = int(state.pop("ema_steps"))
+        self.average.load_state_dict(state)

@@ -1,0 +1,235 @@
+"""Operations that act on each element, with NumPy's broadcasting.
+
+`elementwise` is `primitive` plus one rule: a gradient is summed down to the shape of its input, over the axes along which
+the input was stretched. In the VJPs, g is the gradient of the output y, and x (and z) are the inputs.
+"""
+import functools
+import numbers
+
+from ..autograd import Tensor, primitive
+from ..backend import xp
+from ..kernels import pointwise
+from ..kernels.layout import spread
+from .shaping import sum_to
+
+elementwise = functools.partial(primitive, fit=sum_to)
+
+# ---- arithmetic --------------------------------------------------------------------------------------------------------
+
+
+@elementwise(lambda g, y, x, z: g, lambda g, y, x, z: g)
+def add(x, z):
+    """x + z."""
+    return x + z
+
+
+@elementwise(lambda g, y, x, z: g, lambda g, y, x, z: -g)
+def subtract(x, z):
+    """x - z."""
+    return x - z
+
+
+@elementwise(lambda g, y, x, z: g * z, lambda g, y, x, z: g * x)
+def multiply(x, z):
+    """x * z."""
+    return x * z
+
+
+@elementwise(lambda g, y, x, z: g / z, lambda g, y, x, z: -g * y / z)
+def divide(x, z):
+    """x / z."""
+    return x / z
+
+
+@elementwise(lambda g, y, x: -g)
+def negative(x):
+    """-x."""
+    return -x
+
+
+@elementwise(lambda g, y, x, p: g * p * power(x, p=p - 1) if p else g * 0.0)
+def power(x, *, p):
+    """x ** p for a plain number p. The 0th power is the constant 1, also at x = 0, so x**2 has all its derivatives there."""
+    if not isinstance(p, numbers.Real):
+        raise TypeError(f"power: the exponent is a {type(p).__name__}, not a plain number; write exp(p * log(x))")
+    return x ** p if p else xp(x).ones_like(x)
+
+
+# ---- exponentials and roots ------------------------------------------------------------------------------------------------
+
+
+@elementwise(lambda g, y, x: g * y)
+def exp(x):
+    """e ** x."""
+    return spread(xp(x).exp, x)
+
+
+@elementwise(lambda g, y, x: g * (y + 1.0))
+def expm1(x):
+    """e ** x - 1, exact near 0."""
+    return spread(xp(x).expm1, x)
+
+
+@elementwise(lambda g, y, x: g / x)
+def log(x):
+    """The natural logarithm."""
+    return spread(xp(x).log, x)
+
+
+@elementwise(lambda g, y, x: g / (x + 1.0))
+def log1p(x):
+    """log(1 + x), exact near 0."""
+    return spread(xp(x).log1p, x)
+
+
+@elementwise(lambda g, y, x: g * 0.5 / y)
+def sqrt(x):
+    """The square root. Its slope at 0 is infinite: write sqrt(x + eps) for a norm."""
+    return spread(xp(x).sqrt, x)
+
+
+@elementwise(lambda g, y, x: g * cos(x))
+def sin(x):
+    """The sine."""
+    return spread(xp(x).sin, x)
+
+
+@elementwise(lambda g, y, x: -g * sin(x))
+def cos(x):
+    """The cosine."""
+    return spread(xp(x).cos, x)
+
+
+# ---- steps: constant almost everywhere, so nothing flows to what they compare ------------------------------------------------
+
+
+@elementwise(None)
+def sign(x):
+    """-1, 0 or 1."""
+    return xp(x).sign(x)
+
+
+@elementwise(None, None)
+def greater(x, z):
+    """1 where x > z, 1/2 where they are equal, else 0: the share of a maximum's gradient that goes to x."""
+    difference = xp(x, z).sign(x - z)
+    return (difference + 1.0) * 0.5
+
+
+@elementwise(None)
+def inside(x, *, low, high):
+    """1 where low <= x <= high (None: no bound), else 0."""
+    mask = xp(x).ones(x.shape, bool)
+    if low is not None:
+        mask &= x >= low
+    if high is not None:
+        mask &= x <= high
+    return mask.astype(x.dtype)
+
+
+# ---- piecewise ---------------------------------------------------------------------------------------------------------------
+
+
+@elementwise(lambda g, y, x: g * sign(x))
+def abs_(x):
+    """|x|; the gradient at 0 is 0."""
+    return xp(x).abs(x)
+
+
+@elementwise(lambda g, y, x, z: g * greater(x, z), lambda g, y, x, z: g * greater(z, x))
+def maximum(x, z):
+    """The larger of x and z; a tie shares the gradient equally."""
+    return xp(x, z).maximum(x, z)
+
+
+@elementwise(lambda g, y, x, z: g * greater(z, x), lambda g, y, x, z: g * greater(x, z))
+def minimum(x, z):
+    """The smaller of x and z; a tie shares the gradient equally."""
+    return xp(x, z).minimum(x, z)
+
+
+@elementwise(lambda g, y, x, low, high: g * inside(x, low=low, high=high))
+def clip(x, *, low=None, high=None):
+    """x kept within [low, high] (None: no bound); the gradient passes where x is within, bounds included."""
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"clip: low {low} is above high {high}")
+    x = x if low is None else xp(x).maximum(x, low)
+    return x if high is None else xp(x).minimum(x, high)
+
+
+@elementwise(None, lambda g, y, mask, x, z: where(mask, g, 0.0), lambda g, y, mask, x, z: where(mask, 0.0, g))
+def where(mask, x, z):
+    """x where the plain mask is true, z elsewhere."""
+    return xp(mask, x, z).where(mask, x, z)
+
+
+# ---- activations -----------------------------------------------------------------------------------------------------------------
+
+
+@elementwise(lambda g, y, x: g * (1.0 - y * y))
+def tanh(x):
+    """The hyperbolic tangent."""
+    return spread(xp(x).tanh, x)
+
+
+@elementwise(lambda g, y, x: g * (y * (1.0 - y)))
+def sigmoid(x):
+    """1 / (1 + exp(-x)), exact in both tails."""
+    return pointwise.sigmoid(x)
+
+
+@elementwise(lambda g, y, x: g * sigmoid(x))
+def softplus(x):
+    """log(1 + exp(x)), without overflow."""
+    return xp(x).maximum(x, 0.0) + xp(x).log1p(xp(x).exp(-xp(x).abs(x)))
+
+
+@primitive(lambda h, out, g, x, slope: gate(h, x, slope=slope), None)
+def gate(g, x, *, slope=0.0):
+    """g where x > 0, slope * g elsewhere: the backward of a rectifier, linear in g."""
+    return pointwise.gate(g, x, slope)
+
+
+@primitive(lambda g, y, x: gate(g, x))
+def relu(x):
+    """max(x, 0); the gradient at 0 is 0."""
+    return pointwise.rectify(x, 0.0)
+
+
+@primitive(lambda g, y, x, slope: gate(g, x, slope=slope))
+def leaky_relu(x, *, slope=0.01):
+    """x where x > 0, slope * x elsewhere (Maas et al. 2013), 0 <= slope < 1."""
+    if not 0 <= slope < 1:
+        raise ValueError(f"leaky_relu: slope {slope} is not in [0, 1)")
+    return pointwise.rectify(x, slope)
+
+
+@primitive(lambda g, y, x, alpha: g * (minimum(y, 0.0) + (1.0 if alpha == 1 else where(x > 0, 1.0, alpha))))
+def elu(x, *, alpha=1.0):
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    m = xp(x)
+    below = spread(m.expm1, m.minimum(x, 0.0))
+    if alpha != 1:
+        below *= alpha
+    return m.maximum(x, 0.0) + below
+
+
+@elementwise(lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x)
+def bce_with_logits(x, t):
+    """-t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid: the cross-entropy of a logit, in nats, finite for any logit.
+
+    Computed as max(x, 0) - x t + log(1 + exp(-|x|)).
+    """
+    if getattr(t, "shape", None) != x.shape:
+        t = xp(x).broadcast_to(t, x.shape).astype(x.dtype)
+    return pointwise.bce_with_logits(x, t)
+
+
+def log_sigmoid(x):
+    """log of the sigmoid of x, -softplus(-x), without overflow."""
+    return -softplus(-x)
+
+
+def as_mask(x):
+    """The plain array of a Tensor or array, for comparisons: masks have no gradient."""
+    return x.data if isinstance(x, Tensor) else x

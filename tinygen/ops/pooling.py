@@ -1,0 +1,163 @@
+"""Pooling and upsampling, as adjoint pairs.
+
+    pick / place        an element of each window, and back: max-pooling once the winners are known
+    sum_pool / spread   the sum of each window, and back: average pooling, nearest-neighbour upsampling
+"""
+import numpy as np
+
+from ..autograd import Tensor, primitive
+from ..backend import to, xp
+from ..kernels.convolution import out_size
+from ..kernels.layout import channels_last, logical
+from .convolution import _check_image, pads, pair
+from .linear import product
+from .shaping import as_array, transpose
+
+
+def _taps(x, kernel, stride, rows, columns):
+    """The kh * kw views of a padded (N, H, W, C) array: view t holds element t of every window."""
+    (kh, kw), (sh, sw) = kernel, stride
+    return [x[:, a:a + sh * (rows - 1) + 1:sh, b:b + sw * (columns - 1) + 1:sw] for a in range(kh) for b in range(kw)]
+
+
+def _pad(x, padding, value):
+    """x (N, H, W, C) with `value` around it; x itself where nothing is padded."""
+    (t, b), (l, r) = padding
+    if not (t or b or l or r):
+        return x
+    n, h, w, c = x.shape
+    y = xp(x).full((n, h + t + b, w + l + r, c), value, x.dtype)
+    y[:, t:t + h, l:l + w] = x
+    return y
+
+
+def _crop(x, padding, size):
+    (t, _), (l, _) = padding
+    return xp(x).ascontiguousarray(x[:, t:t + size[0], l:l + size[1]])
+
+
+def _sizes(x, kernel, stride, padding):
+    return [out_size(n, k, s, p, 1) for n, k, s, p in zip(x.shape[2:], kernel, stride, padding)]
+
+
+def _geometry(function, x, kernel_size, stride, padding):
+    _check_image(function, x)
+    kernel = pair(kernel_size, "kernel_size", function)
+    stride = kernel if stride is None else pair(stride, "stride", function)
+    padding = pads(padding, kernel, stride, (1, 1), function)
+    if any(max(p) > k // 2 for p, k in zip(padding, kernel)):
+        raise ValueError(f"{function}: padding {padding} is more than half of kernel_size {kernel}")
+    if min(_sizes(x, kernel, stride, padding)) < 1:
+        raise ValueError(f"{function}: x {x.shape} with padding {padding} is smaller than kernel_size {kernel}")
+    return dict(kernel=kernel, stride=stride, padding=padding)
+
+
+# ---- one element of each window -------------------------------------------------------------------------------------------------------
+
+
+def _winners(x, *, kernel, stride, padding):
+    """Which element of each window is the largest (the first, if several), as uint8 or int32 (N, C, OH, OW)."""
+    taps = _taps(_pad(channels_last(x), padding, -np.inf), kernel, stride, *_sizes(x, kernel, stride, padding))
+    m = xp(x)
+    best, which = taps[0].copy(), m.zeros(taps[0].shape, np.uint8 if len(taps) < 256 else np.int32)
+    for i, tap in enumerate(taps[1:], 1):
+        better = tap > best
+        which += better * (which.dtype.type(i) - which)
+        m.maximum(best, tap, out=best)
+    return logical(which)
+
+
+@primitive(lambda g, y, x, **k: place(g, size=x.shape[2:], **k))
+def pick(x, *, which, kernel, stride, padding):
+    """Element number `which` (N, C, OH, OW) of each window of x (N, C, H, W)."""
+    taps = _taps(_pad(channels_last(x), padding, 0), kernel, stride, *_sizes(x, kernel, stride, padding))
+    chosen, y = channels_last(which), xp(x).zeros(taps[0].shape, x.dtype)
+    for i, tap in enumerate(taps):
+        y += tap * (chosen == i)
+    return logical(y)
+
+
+@primitive(lambda g, y, x, size, **k: pick(g, **k))
+def place(x, *, which, size, kernel, stride, padding):
+    """The adjoint of `pick`: every element added at its place in zeros (N, C, *size)."""
+    xs, chosen, m = channels_last(x), channels_last(which), xp(x)
+    (t, b), (l, r) = padding
+    y = m.zeros((len(xs), size[0] + t + b, size[1] + l + r, xs.shape[3]), x.dtype)
+    for i, tap in enumerate(_taps(y, kernel, stride, *xs.shape[1:3])):
+        tap += xs * (chosen == i)
+    return logical(_crop(y, padding, size))
+
+
+def max_pool2d(x, kernel_size, *, stride=None, padding=0):
+    """The largest element of each window; x (N, C, H, W) -> (N, C, OH, OW). stride defaults to kernel_size.
+
+    The gradient goes to the largest element, the first of them in row-major order where several are equal.
+    """
+    geometry = _geometry("max_pool2d", x, kernel_size, stride, padding)
+    return pick(x, which=_winners(as_array(x), **geometry), **geometry)
+
+
+# ---- the sum of each window ---------------------------------------------------------------------------------------------------------------
+
+
+@primitive(lambda g, y, x, **k: spread(g, size=x.shape[2:], **k))
+def sum_pool(x, *, kernel, stride, padding):
+    """The sum over each window of x (N, C, H, W), with zeros as padding."""
+    taps = _taps(_pad(channels_last(x), padding, 0), kernel, stride, *_sizes(x, kernel, stride, padding))
+    y = taps[0].copy()
+    for tap in taps[1:]:
+        y += tap
+    return logical(y)
+
+
+@primitive(lambda g, y, x, size, **k: sum_pool(g, **k))
+def spread(x, *, size, kernel, stride, padding):
+    """The adjoint of `sum_pool`: every element added to all places of its window, in zeros (N, C, *size)."""
+    xs = channels_last(x)
+    (t, b), (l, r) = padding
+    full = (len(xs), size[0] + t + b, size[1] + l + r, xs.shape[3])
+    apart = kernel == stride and all(n * k == f for n, k, f in zip(xs.shape[1:3], kernel, full[1:3]))
+    y = (xp(x).empty if apart else xp(x).zeros)(full, x.dtype)
+    for tap in _taps(y, kernel, stride, *xs.shape[1:3]):
+        if apart:
+            tap[...] = xs
+        else:
+            tap += xs
+    return logical(_crop(y, padding, size))
+
+
+def avg_pool2d(x, kernel_size, *, stride=None, padding=0, count_include_pad=True):
+    """The mean of each window; x (N, C, H, W) -> (N, C, OH, OW). Padding counts as zeros unless count_include_pad=False."""
+    geometry = _geometry("avg_pool2d", x, kernel_size, stride, padding)
+    total = sum_pool(x, **geometry)
+    if count_include_pad or geometry["padding"] == ((0, 0), (0, 0)):
+        return total * (1.0 / (geometry["kernel"][0] * geometry["kernel"][1]))
+    ones = xp(as_array(x)).ones((1, 1, *x.shape[2:]), x.dtype)
+    return total / sum_pool(ones, **geometry)
+
+
+# ---- upsampling ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _interpolation(n, factor, like):
+    """The matrix (n * factor, n) of linear interpolation with half-pixel centres, edges repeated (align_corners=False)."""
+    position = np.clip((np.arange(n * factor) + 0.5) / factor - 0.5, 0, None)
+    low = np.minimum(position.astype(int), n - 1)
+    high, share = np.minimum(low + 1, n - 1), position - low
+    matrix = np.zeros((n * factor, n))
+    np.add.at(matrix, (np.arange(n * factor), low), 1 - share)
+    np.add.at(matrix, (np.arange(n * factor), high), share)
+    return to(matrix.astype(like.dtype), "cpu" if xp(as_array(like)) is np else "cuda")
+
+
+def upsample(x, scale_factor=2, mode="nearest"):
+    """x (N, C, H, W) enlarged by an integer factor, or a pair of them: mode "nearest" repeats, "bilinear" interpolates."""
+    _check_image("upsample", x)
+    factor = pair(scale_factor, "scale_factor", "upsample")
+    if mode == "nearest":
+        size = tuple(n * f for n, f in zip(x.shape[2:], factor))
+        return spread(x, size=size, kernel=factor, stride=factor, padding=((0, 0), (0, 0)))
+    if mode != "bilinear":
+        raise ValueError(f'upsample: mode {mode!r}; the modes are "nearest" and "bilinear"')
+    down, across = (_interpolation(n, f, x) for n, f in zip(x.shape[2:], factor))
+    return product(down, product(x, transpose(across)))
