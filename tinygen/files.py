@@ -5,24 +5,16 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def replacing(path, mode="wb"):
-    """Open a new file that takes the place of `path` when the block ends; after any error, `path` is as it was before.
+def replaced(path):
+    """The name of a new file beside `path`, to be written in the block; it takes the place of `path` when the block ends.
 
-        with replacing("model.npz") as file:
-            np.savez(file, **arrays)
-
-    The new file is written beside `path` under the name `.NAME.PID.part` and renamed, which file systems do in one step.
-    Raises OSError, saying which file could not be written, and why.
+    After any error, `path` is as it was before. Raises OSError, saying which file could not be written, and why.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")      # the suffix tells some writers the format
     try:
-        with open(part, mode, **text) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())         # else a power cut could leave the new name on an empty file
-        os.replace(part, path)
+        yield part
+        os.replace(part, path)              # one step for the file system: there is never no file, and never half a one
     except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -32,8 +24,23 @@ def replacing(path, mode="wb"):
         raise
 
 
+@contextlib.contextmanager
+def replacing(path, mode="wb"):
+    """Open a new file that takes the place of `path` when the block ends: `replaced`, and safe from a power cut as well.
+
+        with replacing("model.npz") as file:
+            np.savez(file, **arrays)
+    """
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    with replaced(path) as part:
+        with open(part, mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())         # else a power cut could leave the new name on an empty file
+
+
 def remove_parts(folder):
-    """Remove what a killed process left of `replacing` in `folder`."""
-    for part in Path(folder).glob(".*.part"):
+    """Remove what a killed process left half written in `folder`."""
+    for part in Path(folder).glob(".*.part*"):
         with contextlib.suppress(OSError):
             part.unlink()

@@ -1,0 +1,67 @@
+"""The files around a run: config.json, metrics.csv, the checks before it may go on, and the command that started it."""
+import csv
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from tinygen.files import replacing
+
+# Settings that may differ when a run is resumed: it can go on for longer, and on another device (then not bit for bit).
+CHANGEABLE = ("epochs", "steps", "device")
+# What a result depends on besides the settings, each with the environment variable that sets it.
+MACHINE = {"blas_core": "OPENBLAS_CORETYPE", "threads": "TINYGEN_THREADS"}
+
+
+def refuse_differences(folder, then, settings, machine):
+    """Raise ValueError, naming the first difference, where a run could not go on as if it had never stopped.
+
+    then: the facts of its checkpoint, among them the settings and the machine of that time
+    """
+    for name in dict.fromkeys([*then["settings"], *settings]):
+        old, new = (there.get(name, "not a setting") for there in (then["settings"], settings))
+        if old != new and name not in CHANGEABLE:
+            raise ValueError(f"resume: {folder} was trained with {name} = {old!r}, not {new!r}; "
+                             "use the same settings, or start a new run in another folder")
+    if then["settings"].get("device") != settings.get("device"):
+        print(f"note: the checkpoint was written on {then['settings'].get('device')}; the last digits will differ")
+        return
+    for name, variable in MACHINE.items():
+        old, new = then["machine"][name], machine[name]
+        if old != new:
+            raise ValueError(f"resume: {folder} was trained with {name} = {old}, here it is {new}, and the numbers would "
+                             f"not be the same; set {variable}={old}, or start a new run in another folder")
+    if then["machine"]["numpy"] != machine["numpy"]:
+        print(f"note: the checkpoint was written with NumPy {then['machine']['numpy']}, this is {machine['numpy']}; "
+              "the last digits may differ")
+
+
+def retire_checkpoint(folder):
+    """A new run takes the folder: keep the old one's checkpoint as previous.npz, remove its samples over time."""
+    os.replace(folder / "checkpoint.npz", folder / "previous.npz")
+    for unit in ("epoch", "step"):
+        for sample in (folder / "samples").glob(f"{unit}-*.png"):
+            sample.unlink()
+
+
+def write_json(path, content):
+    with replacing(path, "w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+
+
+def write_metrics(path, history):
+    """The rows {column: number} as CSV. A row may have columns that others lack."""
+    columns = dict.fromkeys(name for row in history for name in row)
+    with replacing(path, "w") as file:
+        writer = csv.DictWriter(file, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def command(*more):
+    """The command that started this process, with the flags `more`, as a person would type it."""
+    arguments = sys.argv[1:] + [flag for flag in more if flag not in sys.argv]
+    program = Path(sys.argv[0])
+    module = ["-m", "demos"] if program.parts[-2:] == ("demos", "__main__.py") else [str(program)]
+    return shlex.join(["python", *module, *arguments])

@@ -1,0 +1,275 @@
+"""A training run and its folder: settings, numbers, pictures, one checkpoint and one page, whatever happens on the way.
+
+    with Run("runs/vae", settings, resume=resume) as run:
+        ...                                                     # data, model, optimizer
+        run.keep(model=model, optimizer=optimizer)              # what the checkpoint holds
+        for epoch in run.epochs(20):                            # only those still to do
+            for x in batches:
+                ...
+                run.update(len(x), loss=loss)                   # the progress line; averaged over the epoch
+            run.log(test_loss=...)                              # more numbers for the epoch's row
+            run.snapshot(figures.image_grid(...))               # the samples so far
+        run.figure("latent", figures.latent_scatter(...))
+        run.finish(test_loss=...)
+
+The folder then holds config.json (settings, seed, versions, machine), metrics.csv (a row an epoch), the figures, samples/
+and samples.gif, curves.png, checkpoint.npz, index.html with all of it on one page, and the weights, model.npz.
+
+The state is saved after every epoch and read back where the loop begins: everything drawn before the loop (initial
+weights, a fixed noise to sample from) comes from the seed again, everything in it continues from the checkpoint.
+Killed at any moment, the folder can be read, and a run that is resumed ends bit for bit like one that never stopped.
+"""
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import tinygen
+from tinygen import backend
+from tinygen.files import remove_parts, replacing
+from tinygen.progress import Progress, duration
+
+from .checkpoint import as_json, load_checkpoint, save_checkpoint
+from .folder import command, refuse_differences, retire_checkpoint, write_json, write_metrics
+from .report import write_report
+
+
+class Finished(Exception):
+    """Nothing is left to train. It ends the `with` block of its run, without an error."""
+
+
+class Run:
+    """A training run that writes the folder `out`; see the top of this file.
+
+    settings: {name: value}, all that the results depend on; a demo passes its keyword arguments, `locals()`
+    resume:   go on from the folder's checkpoint. Without it a new run takes the folder over, and keeps an earlier
+              checkpoint as previous.npz
+    unit:     what `update` counts
+
+    Raises OSError if the folder cannot be written; ValueError if it holds a run that cannot go on here and now, naming
+    the first thing that differs: a setting (data, seed...), the BLAS core type, the number of threads.
+    """
+
+    def __init__(self, out, settings=(), *, resume=False, unit="images"):
+        self.out = Path(out)
+        settings = {name: value for name, value in dict(settings).items() if name not in ("out", "resume")}
+        self.settings = json.loads(json.dumps(settings, default=as_json))       # as they will be read back
+        self.machine = {"tinygen": tinygen.__version__, **backend.machine()}
+        self.epoch = self.step = 0              # finished epochs, and training steps in all
+        self.seconds = 0.0                      # of training, over all processes
+        self.history, self.results = [], {}     # the rows of metrics.csv; what `finish` was given
+        self._unit, self._total = "epoch", 0    # what the loop counts, and up to where
+        self._parts = {}                        # what the checkpoint holds
+        self._sums, self._logged = {}, {}       # the row to come: {name: (sum, weight)} and {name: number}
+        self._pictures = []                     # files, in the order in which they were first drawn
+        self._saved = None                      # the checkpoint to go on from
+        self._rows_saved = 0                    # how much of the history the newest checkpoint holds
+        self._progress = Progress(unit=unit)
+        try:
+            self._open(resume)
+        except OSError as error:
+            raise OSError(error.errno, f"Run: the folder {self.out} cannot be used: {error.strerror or error}") from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self._progress.close()
+        if kind is Finished:
+            print(error)
+        elif kind is KeyboardInterrupt:
+            self._stopped()
+        return kind is Finished
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+
+    def keep(self, **parts):
+        """Name what the checkpoint holds: modules, optimizers, averages, schedules (whatever has state_dict and
+        load_state_dict) and NumPy generators. tinygen's own generator is always in it."""
+        for name, part in parts.items():
+            if not hasattr(part, "load_state_dict") and not isinstance(part, np.random.Generator):
+                raise TypeError(f"Run.keep: {name} is a {type(part).__name__} without load_state_dict; keep modules, "
+                                "optimizers, averages and numpy.random.Generators")
+        self._parts.update(parts)
+
+    def epochs(self, total, *, images=None):
+        """The epochs still to do, up to `total`, counted from 1; each ends with a row of numbers and a checkpoint.
+
+        images: how many there are in an epoch; if given, the progress line knows the time left from the start.
+        """
+        return self._loop("epoch", total, 1, images)
+
+    def steps(self, total, *, every):
+        """The steps still to do, up to `total`, counted from 1, for training that has no epochs; each `every` steps, and
+        the last, end with a row of numbers and a checkpoint."""
+        return self._loop("step", total, every, 1)
+
+    def _loop(self, unit, total, every, size):
+        if not self._parts:
+            raise ValueError(f"Run.{unit}s: nothing would be saved; call run.keep(model=..., optimizer=...) first")
+        self._restore(unit, total)
+        start, before = self._done, self.seconds
+        self._progress = progress = Progress(size and size * total, done=start * (size or 0),
+                                             unit="steps" if unit == "step" else self._progress.unit)
+        for index in range(start + 1, total + 1):
+            if self.settings.get("device") == "cuda" and (index - 1) % every == 0:
+                backend.manual_seed((self.settings.get("seed", 0), index))      # a GPU's generator has no state to save
+            progress.label = f"{unit} {index:{len(f'{total:,}')},}/{total:,}"
+            yield index
+            if unit == "step":
+                self.step = index
+                progress.update(1)
+            else:
+                self.epoch = index
+            if size is None and index == start + 1:
+                progress.total = progress.done * (total - start)                # now it is known how long an epoch is
+            if index % every == 0 or index == total:
+                self.seconds = before + progress.seconds
+                self._end_row()
+
+    def update(self, n=1, **numbers):
+        """One training step on `n` examples is done. `numbers` (floats, or arrays and Tensors of one element) are shown,
+        and their averages, weighted by n, go into the row."""
+        numbers = {name: _number(name, value) for name, value in numbers.items()}
+        for name, value in numbers.items():
+            total, weight = self._sums.get(name, (0.0, 0))
+            self._sums[name] = total + n * value, weight + n
+        if self._unit == "epoch":
+            self.step += 1
+        self._progress.update(n if self._unit == "epoch" else 0, **numbers)
+
+    def log(self, **numbers):
+        """Numbers for the present row, as they are."""
+        self._logged.update((name, _number(name, value)) for name, value in numbers.items())
+
+    def _end_row(self):
+        averages = {name: total / weight for name, (total, weight) in self._sums.items()}
+        numbers = {**averages, **self._logged}
+        self.history.append({self._unit: self._done, **numbers})
+        self._sums, self._logged = {}, {}
+        self._progress.keep(**numbers)
+        write_metrics(self.out / "metrics.csv", self.history)
+        self._save()
+
+    # ---- pictures and the end ----------------------------------------------------------------------------------------
+
+    def snapshot(self, figure):
+        """Keep a figure of how the samples look now. All of them become samples.gif."""
+        width = len(str(self._total))
+        self._draw(f"samples/{self._unit}-{self._done + 1:0{width}}.png", figure)        # + 1: this one is not yet done
+
+    def figure(self, name, figure):
+        """Write NAME.png into the folder, and show it on the page."""
+        self._draw(f"{name}.png", figure)
+
+    def _draw(self, name, figure):
+        from tinygen import figures             # loads matplotlib, which a run without pictures does not need
+        figures.save(figure, self.out / name)
+        if name not in self._pictures:
+            self._pictures.append(name)
+
+    def finish(self, **results):
+        """The run is complete: write the weights of every module that was kept (model.npz for `model`), the `results`
+        (numbers, in results.json), the curves, the animation and the page."""
+        self.results = {name: _number(name, value) for name, value in results.items()}
+        for name, part in self._parts.items():
+            if hasattr(part, "named_parameters"):
+                with replacing(self.out / f"{name}.npz") as file:
+                    np.savez(file, **part.state_dict())
+        write_json(self.out / "results.json", self.results)
+        self._write_page("finished")
+        self._save(finished=True)               # last: a run that is killed before this comes here again when resumed
+        print(f"finished after {duration(self.seconds)}; everything is in {self.out / 'index.html'}")
+
+    def _stopped(self):
+        """Ctrl-C: say how to go on, and bring the numbers and the page to what the checkpoint holds."""
+        if not self._rows_saved:
+            print(f"stopped before the first checkpoint; start again with: {command()}")
+            return
+        del self.history[self._rows_saved:]
+        done = self.history[-1][self._unit]
+        print(f"stopped; {self._unit} {done:,} is saved, go on with: {command('--resume')}")
+        if self._total:                         # else the loop had not begun, and the page is as the last process left it
+            write_metrics(self.out / "metrics.csv", self.history)
+            self._write_page(f"stopped after {done:,}")
+
+    def _write_page(self, status):
+        from tinygen import figures
+        if len(self.history) > 1:
+            figures.save(figures.training_curves(self.history, x=self._unit), self.out / "curves.png")
+        snapshots = [name for name in self._pictures if name.startswith("samples/")]
+        if snapshots:
+            figures.write_gif([self.out / name for name in snapshots], self.out / "samples.gif", fps=2)
+        others = [name for name in self._pictures if name not in snapshots]
+        write_report(self.out / "index.html", title=self.out.resolve().name,
+                     status=f"{self._total:,} {self._unit}s, {status}, {duration(self.seconds)} of training",
+                     command=command(), settings=self.settings, machine=self.machine, history=self.history,
+                     results=self.results,
+                     figures=[self.out / name for name in ("curves.png", *others, *snapshots[-1:], "samples.gif")])
+
+    # ---- the folder --------------------------------------------------------------------------------------------------
+
+    @property
+    def _done(self):
+        return self.step if self._unit == "step" else self.epoch
+
+    @property
+    def _checkpoint(self):
+        return self.out / "checkpoint.npz"
+
+    def _open(self, resume):
+        """Make the folder; find the checkpoint to go on from and check that it fits, or begin anew."""
+        (self.out / "samples").mkdir(parents=True, exist_ok=True)
+        remove_parts(self.out)
+        remove_parts(self.out / "samples")
+        if resume and self._checkpoint.exists():
+            self._saved = load_checkpoint(self._checkpoint)
+            facts = self._saved.facts
+            refuse_differences(self.out, facts, self.settings, self.machine)
+            self._unit, self.epoch, self.step, self.seconds = (facts[key] for key in ("unit", "epoch", "step", "seconds"))
+            self.history, self.results, self._pictures = facts["history"], facts["results"], facts["pictures"]
+            self._rows_saved = len(self.history)
+            return
+        if resume:
+            print(f"there is no checkpoint in {self.out} yet: starting from the beginning")
+        elif self._checkpoint.exists():
+            retire_checkpoint(self.out)
+            print(f"{self.out} held another run; its checkpoint is now previous.npz")
+        self._write_config()
+        print(f"writing to {self.out}")
+
+    def _restore(self, unit, total):
+        """Where the loop begins: what was kept gets the state it had in the checkpoint, if there is one to go on from."""
+        saved, self._saved, self._total = self._saved, None, total
+        if saved and saved.facts["unit"] != unit:
+            raise ValueError(f"resume: {self.out} was trained in {self._unit}s, not {unit}s; start a new run elsewhere")
+        self._unit = unit
+        if not saved:
+            return
+        if saved.facts["finished"] and self._done >= total:
+            raise Finished(f"the run in {self.out} is finished, all {self._done:,} {unit}s of it: nothing to do")
+        saved.restore(self._parts)
+        self._write_config()
+        write_metrics(self.out / "metrics.csv", self.history)           # less the rows that came after the checkpoint
+        print(f"resuming {self.out} after {unit} {self._done:,} of {total:,}")
+
+    def _write_config(self):
+        write_json(self.out / "config.json", {"command": command(), "written": time.strftime("%Y-%m-%d %H:%M:%S"),
+                                              "seed": self.settings.get("seed"), "settings": self.settings,
+                                              "machine": self.machine})
+
+    def _save(self, finished=False):
+        save_checkpoint(self._checkpoint, self._parts, {
+            "unit": self._unit, "epoch": self.epoch, "step": self.step, "seconds": self.seconds, "finished": finished,
+            "settings": self.settings, "machine": self.machine, "history": self.history, "pictures": self._pictures,
+            "results": self.results})
+        self._rows_saved = len(self.history)
+
+
+def _number(name, value):
+    """A float from a number, or from an array or Tensor of one element on any device."""
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"Run: {name} is not one number: {error}") from error
