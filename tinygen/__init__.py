@@ -8,9 +8,10 @@ import importlib
 
 from . import backend  # first: it sets up the process before NumPy loads
 from . import autograd, nn, ops, optim
-from .autograd import Tensor, detect_nonfinite, grad, no_grad, tensor
+from .autograd import Tensor, grad, no_grad, tensor
 from .backend import get_threads, manual_seed, set_threads, standard_normal, uniform
 from .checking import gradcheck
+from .diagnosis import detect_nonfinite
 from .ops import (add, argmax, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, clip, concatenate, conv2d, conv2d_weight,
                   conv_transpose2d, cos, divide, dropout, elu, embedding, exp, expm1, flatten, flip, layer_norm, leaky_relu,
                   linear, log, log1p, log_sigmoid, log_softmax, logsumexp, matmul, max_pool2d, maximum, mean, minimum, multiply,

@@ -22,12 +22,13 @@ import itertools
 
 import numpy as np
 
+from . import diagnosis
 from .backend import device_of, host, is_array, to, xp
 
 _number = itertools.count(1)      # births of tensors and updates of parameters, one clock for both
 _last_update = 0                  # when a parameter was last updated in place
+_changed = {}                     # id of the memory behind an array -> when it was last changed in place
 _recording = True
-_watch = None                     # detect_nonfinite's inspector
 
 
 class Tensor:
@@ -48,6 +49,11 @@ class Tensor:
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"Tensor: {data.dtype} data cannot have a gradient; convert it: tensor(data, dtype=np.float32)")
         self.data, self.requires_grad, self.number = data, requires_grad, next(_number)
+
+    def __setstate__(self, state):
+        """A copy (copy.deepcopy, pickle) is another tensor: the walk tells tensors apart by their numbers, so it gets its own."""
+        vars(self).update(state)
+        self.number = next(_number)
 
     shape = property(lambda self: self.data.shape, doc="The lengths of the axes.")
     ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
@@ -76,6 +82,8 @@ class Tensor:
         """Add the gradient of this scalar to the `.grad` of every leaf that requires one. The graph is used up."""
         if not self.requires_grad:
             raise ValueError("backward: this tensor does not depend on anything that requires a gradient")
+        if self.size != 1:
+            raise ValueError(f"backward: this tensor has shape {self.shape}, not one element; reduce it first, as with .sum() or .mean()")
         leaves = [t for t in ancestors(self) if t.op is None]
         for leaf, g in zip(leaves, walk(self, leaves, free=True)):
             leaf.grad = Tensor(g if leaf.grad is None else leaf.grad.data + g)
@@ -113,11 +121,14 @@ def tensor(data, requires_grad=False, device=None, dtype=None):
     if isinstance(data, Tensor):
         data = data.data
     if not is_array(data):
-        data = np.asarray(data)
-        if data.dtype.kind not in "fiub":
-            raise TypeError(f"tensor: cannot make numbers of {data.dtype} data")
+        try:
+            data = np.asarray(data)
+        except ValueError:
+            raise ValueError("tensor: the nested lists have different lengths, so they have no shape") from None
         if data.dtype.kind == "f" or data.dtype.kind in "iu" and dtype is None:
             data = data.astype(np.float32)
+    if data.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: cannot make numbers of {data.dtype} data; give real numbers, integers or booleans")
     if dtype is not None:
         data = data.astype(dtype)
     if device is not None:
@@ -148,7 +159,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
         keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         arity = None if each else sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-        name = forward.__name__.rstrip("_")
+        name = forward.__name__.strip("_")
         if not (each or joint) and len(vjps) != arity:
             raise TypeError(f"primitive {name}: {len(vjps)} VJPs for {arity} inputs")
 
@@ -170,7 +181,11 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
                         edges.append(i)
                 else:
                     arrays.append(x)
-            y = forward(*arrays, **static)
+            try:
+                y = forward(*arrays, **static)
+            except (ValueError, TypeError) as error:
+                diagnosis.name_the_operation(error, name, arrays)
+                raise
             y, kept = y if aux else (y, None)
             if not any_tensor:
                 return y
@@ -178,7 +193,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
                 y = np.asarray(y)
             for x in inputs:
                 if isinstance(x, Tensor) and x.data.dtype is not y.dtype:
-                    _check_dtypes(name, inputs, y)
+                    diagnosis.refuse_mixed_types(name, inputs, y)
             out = Tensor.__new__(Tensor)
             out.data, out.number, out.requires_grad = y, next(_number), False
             if edges:
@@ -186,8 +201,8 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
                 out.op, out.inputs, out.arrays, out.edges, out.static = op, inputs, arrays, edges, static
                 if aux:
                     out.aux = kept
-            if _watch is not None:
-                _watch(name, "output", y, arrays)
+            if diagnosis.watch is not None:
+                diagnosis.watch(name, "output", y, arrays)
             return out
 
         op.__name__ = name
@@ -206,15 +221,6 @@ def undefined(why):
     def vjp(*args, **static):
         raise NotImplementedError(why)
     return vjp
-
-
-def _check_dtypes(name, inputs, y):
-    """Refuse to mix float32 with float64, by Tensors, arrays or NumPy scalars alike."""
-    given = {str(x.dtype) for x in inputs if isinstance(x, Tensor) and x.dtype.kind == "f"}
-    if y.dtype.kind == "f" and given - {str(y.dtype)} or len(given) > 1:
-        described = ", ".join(f"{str(x.dtype)} {x.shape}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs)
-        raise TypeError(f"{name}: inputs of different float types ({described}) would change the type of a Tensor; convert "
-                        "one: x.to(np.float32), or float(c) for a constant")
 
 
 # ---- the backward walk -----------------------------------------------------------------------------------------------------
@@ -306,16 +312,20 @@ def _input_gradients(t, gy, leads, create_graph):
             gx = op.fit(gx, shape=x.shape)
         if gx.dtype is not x.dtype and gx.dtype != x.dtype:
             raise RuntimeError(f"{op.__name__}: the VJP of input {i} returned {gx.dtype} for an input of {x.dtype}")
-        if _watch is not None:
-            _watch(op.__name__, f"gradient of input {i}", gx if is_array(gx) else gx.data, t.arrays)
+        if diagnosis.watch is not None:
+            diagnosis.watch(op.__name__, f"gradient of input {i}", gx if is_array(gx) else gx.data, t.arrays)
         yield i, gx
 
 
 def _refuse_stale(t, create_graph):
-    """Raise if an input of the operation behind `t` was updated in place, or rebound, since the operation used it."""
+    """Raise if an input of the operation behind `t` was updated in place, or rebound, since the operation used it.
+
+    The memory is what counts: a view of a parameter (reshaped, detached) changes with it.
+    """
     for x, a in zip(t.inputs, t.arrays):
-        if isinstance(x, Tensor) and (x.updated > t.number or create_graph and x.data is not a):
-            raise RuntimeError(f"{t.op.__name__}: an input of shape {x.shape} was updated after the forward pass used it, so its "
+        rebound = isinstance(x, Tensor) and (x.updated > t.number or create_graph and x.data is not a)
+        if rebound or _changed.get(_memory(a), 0) > t.number:
+            raise RuntimeError(f"{t.op.__name__}: an input of shape {a.shape} was updated after the forward pass used it, so its "
                                "gradient would be wrong; compute the loss again after the update, or take all gradients "
                                "first (tinygen.grad) and then step")
 
@@ -323,7 +333,14 @@ def _refuse_stale(t, create_graph):
 def mark_updated(t):
     """Note that `t.data` was changed in place: graphs that used the old values refuse to be differentiated."""
     global _last_update
-    t.updated = _last_update = next(_number)
+    t.updated = _last_update = _changed[_memory(t.data)] = next(_number)
+
+
+def _memory(a):
+    """What tells apart the memory behind arrays: the id of the array that owns it, through any number of views."""
+    while getattr(a, "base", None) is not None:
+        a = a.base
+    return id(a)
 
 
 def grad(output, inputs, grad_output=None, create_graph=False):
@@ -345,8 +362,11 @@ def grad(output, inputs, grad_output=None, create_graph=False):
     if grad_output is None:
         if output.size != 1:
             raise ValueError(f"grad: output has shape {output.shape}, not one element; reduce it with .sum() or pass grad_output")
-    elif grad_output.shape != output.shape:
-        raise ValueError(f"grad: grad_output has shape {grad_output.shape}, output {output.shape}; they must be equal")
+    elif not isinstance(grad_output, Tensor) and not is_array(grad_output):
+        raise TypeError(f"grad: grad_output is a {type(grad_output).__name__}, not an array or a Tensor")
+    elif grad_output.shape != output.shape or grad_output.dtype != output.dtype:
+        raise ValueError(f"grad: grad_output is {grad_output.dtype} {grad_output.shape}, output {output.dtype} {output.shape}; "
+                         "type and shape must be equal")
     elif not create_graph:
         grad_output = grad_output.data if isinstance(grad_output, Tensor) else grad_output
     gradients = walk(output, inputs, grad_output, create_graph)
@@ -373,29 +393,3 @@ class no_grad:
             with no_grad():
                 return function(*args, **kwargs)
         return without_recording
-
-
-class detect_nonfinite:
-    """`with detect_nonfinite():` raise FloatingPointError at the first operation that makes a NaN or an infinity.
-
-    Forward or backward, from finite inputs; the message names the operation and the shapes. It reads every result, so it
-    is slow: a tool for finding out, not for leaving on.
-    """
-
-    def __enter__(self):
-        global _watch
-        self.before, _watch = _watch, self.inspect
-
-    def __exit__(self, *error):
-        global _watch
-        _watch = self.before
-
-    @staticmethod
-    def inspect(name, what, value, arrays):
-        """Raise if `value`, computed by operation `name` from `arrays`, is not finite."""
-        value = host(value)
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            kind = "NaN" if np.isnan(value).any() else "infinity"
-            shapes = ", ".join(str(getattr(a, "shape", a)) for a in arrays)
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
-            raise FloatingPointError(f"{name}: the {what}, shape {value.shape}, has its first {kind} at {where}; inputs: {shapes}")

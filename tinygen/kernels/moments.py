@@ -20,7 +20,7 @@ def as_rows(x):
 
 def _blocks(rows, channels):
     step = max(1, ROWS // max(1, channels))
-    return [slice(i, min(i + step, rows)) for i in range(0, rows, step)]
+    return [slice(i, min(i + step, rows)) for i in range(0, max(1, rows), step)]
 
 
 def _summed(work, rows, channels):

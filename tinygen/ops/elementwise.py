@@ -10,7 +10,7 @@ from ..autograd import Tensor, primitive
 from ..backend import xp
 from ..kernels import pointwise
 from ..kernels.layout import spread
-from .shaping import sum_to
+from .shaping import broadcast_to, sum_to
 
 elementwise = functools.partial(primitive, fit=sum_to)
 
@@ -204,7 +204,7 @@ def leaky_relu(x, *, slope=0.01):
     return pointwise.rectify(x, slope)
 
 
-@primitive(lambda g, y, x, alpha: g * (minimum(y, 0.0) + (1.0 if alpha == 1 else where(x > 0, 1.0, alpha))))
+@primitive(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha))
 def elu(x, *, alpha=1.0):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
     m = xp(x)
@@ -214,15 +214,24 @@ def elu(x, *, alpha=1.0):
     return m.maximum(x, 0.0) + below
 
 
-@elementwise(lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x)
+@primitive(lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x)
+def _bce_with_logits(x, t):
+    return pointwise.bce_with_logits(x, t)
+
+
 def bce_with_logits(x, t):
     """-t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid: the cross-entropy of a logit, in nats, finite for any logit.
 
-    Computed as max(x, 0) - x t + log(1 + exp(-|x|)).
+    Computed as max(x, 0) - x t + log(1 + exp(-|x|)). The target t is a number, an array of any type, or a Tensor; it is
+    stretched to the shape of x by NumPy's rules.
     """
-    if getattr(t, "shape", None) != x.shape:
-        t = xp(x).broadcast_to(t, x.shape).astype(x.dtype)
-    return pointwise.bce_with_logits(x, t)
+    if not isinstance(t, Tensor) or t.dtype.kind != "f":
+        t = xp(as_mask(x)).asarray(as_mask(t), x.dtype)
+    if t.shape != x.shape:
+        if len(t.shape) > x.ndim or any(n not in (1, k) for n, k in zip(t.shape[::-1], x.shape[::-1])):
+            raise ValueError(f"bce_with_logits: target {t.shape} does not stretch to the logits {x.shape}; give one target a logit")
+        t = broadcast_to(t, shape=x.shape)
+    return _bce_with_logits(x, t)
 
 
 def log_sigmoid(x):

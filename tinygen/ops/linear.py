@@ -20,6 +20,8 @@ def matmul(a, b):
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: a {a.shape} and b {b.shape} do not fit; the last axis of a must equal the "
                          f"{'second to last' if b.ndim > 1 else 'only'} axis of b")
+    if any(n != k and 1 not in (n, k) for n, k in zip(a.shape[-3::-1], b.shape[-3::-1])):
+        raise ValueError(f"matmul: the leading axes of a {a.shape} and b {b.shape}, all but the last two, must be equal or 1")
     left = reshape(a, shape=(1, *a.shape)) if a.ndim == 1 else a
     right = reshape(b, shape=(*b.shape, 1)) if b.ndim == 1 else b
     y = product(left, right)

@@ -1,4 +1,6 @@
 """Operations that sum, average or compare along axes. `axis` is an integer, a tuple, or None for all."""
+import math
+
 import numpy as np
 
 from ..autograd import primitive
@@ -13,6 +15,8 @@ def _axes(x, axis):
         return tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     for a in axes:
+        if not isinstance(a, (int, np.integer)):
+            raise TypeError(f"axis {axis!r} is not an integer, a tuple of integers, or None")
         if not -x.ndim <= a < x.ndim:
             raise ValueError(f"axis {a} is out of range for shape {x.shape}")
     return tuple(sorted(a % x.ndim for a in axes))
@@ -25,7 +29,13 @@ def expand(g, x, axis):
 
 
 def _count(x, axis):
-    return int(np.prod([x.shape[i] for i in _axes(x, axis)], dtype=np.int64))
+    return math.prod(x.shape[i] for i in _axes(x, axis))
+
+
+def _check_some(name, x, axis):
+    """Raise where a reduction that has no value for nothing is asked for one."""
+    if not x.size and not _count(x, axis):
+        raise ValueError(f"{name}: there is no element over axis {axis} of shape {x.shape}; give it a non-empty batch")
 
 
 @primitive(lambda g, y, x, axis, keepdims: broadcast_to(expand(g, x, axis), shape=x.shape))
@@ -37,8 +47,7 @@ def sum_(x, *, axis=None, keepdims=False):
 @primitive(lambda g, y, x, axis, keepdims: broadcast_to(expand(g, x, axis) * (1.0 / _count(x, axis)), shape=x.shape))
 def mean(x, *, axis=None, keepdims=False):
     """The mean over `axis`."""
-    if not _count(x, axis):
-        raise ValueError(f"mean: there is nothing to average over axis {axis} of shape {x.shape}")
+    _check_some("mean", x, axis)
     return x.mean(axis=_axes(x, axis), keepdims=keepdims)
 
 
@@ -61,18 +70,21 @@ def _winners(x, y, *, axis):
 @primitive(lambda g, y, x, axis, keepdims: expand(g, x, axis) * _winners(x, y, axis=axis))
 def max_(x, *, axis=None, keepdims=False):
     """The largest element over `axis`; elements that tie share the gradient equally."""
+    _check_some("max", x, axis)
     return x.max(axis=_axes(x, axis), keepdims=keepdims)
 
 
 @primitive(lambda g, y, x, axis, keepdims: expand(g, x, axis) * _winners(x, y, axis=axis))
 def min_(x, *, axis=None, keepdims=False):
     """The smallest element over `axis`; elements that tie share the gradient equally."""
+    _check_some("min", x, axis)
     return x.min(axis=_axes(x, axis), keepdims=keepdims)
 
 
 @primitive(lambda g, y, x, axis, keepdims: expand(g, x, axis) * exp(x - expand(y, x, axis)))
 def logsumexp(x, *, axis=None, keepdims=False):
     """log(sum(exp(x))) over `axis`, without overflow; -inf where all elements are."""
+    _check_some("logsumexp", x, axis)
     m, axes = xp(x), _axes(x, axis)
     top = x.max(axis=axes, keepdims=True)
     top = m.where(m.isfinite(top), top, 0.0)
@@ -95,6 +107,7 @@ def _softmax_vjp(g, y, x, axis):
 @primitive(_softmax_vjp)
 def softmax(x, *, axis=-1):
     """exp(x) / sum(exp(x)) over `axis`."""
+    _check_some("softmax", x, axis)
     e = xp(x).exp(x - x.max(axis=_axes(x, axis), keepdims=True))
     return e / e.sum(axis=_axes(x, axis), keepdims=True)
 
@@ -102,6 +115,7 @@ def softmax(x, *, axis=-1):
 @primitive(lambda g, y, x, axis: g - exp(y) * sum_(g, axis=axis, keepdims=True))
 def log_softmax(x, *, axis=-1):
     """x - logsumexp(x) over `axis`: log-probabilities from logits."""
+    _check_some("log_softmax", x, axis)
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 

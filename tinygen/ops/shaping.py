@@ -24,7 +24,11 @@ def sum_to(x, *, shape):
 @primitive(lambda g, y, x, shape: sum_to(g, shape=x.shape))
 def broadcast_to(x, *, shape):
     """x stretched to `shape` by NumPy's rules; a read-only view."""
-    return xp(x).broadcast_to(x, shape)
+    try:
+        return xp(x).broadcast_to(x, shape)
+    except ValueError:
+        raise ValueError(f"broadcast_to: x {x.shape} does not stretch to {shape}; compared from the last axis, a length of x "
+                         "must be equal, or 1") from None
 
 
 # ---- reshaping and permuting ---------------------------------------------------------------------------------------------------
@@ -49,7 +53,7 @@ def flatten(x, start_axis=1):
     return reshape(x, shape=x.shape[:start_axis] + (math.prod(x.shape[start_axis:]),))
 
 
-@primitive(lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort(axes))))
+@primitive(lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort([a % x.ndim for a in axes]))))
 def transpose(x, *, axes=None):
     """x with its axes permuted (reversed by default); a view."""
     return x.transpose(axes)
@@ -159,8 +163,10 @@ def concatenate(xs, axis=0):
     xs = list(xs)
     if not xs:
         raise ValueError("concatenate: the list is empty")
-    shapes = [x.shape[:axis % x.ndim] + x.shape[axis % x.ndim + 1:] for x in xs]
-    if len(set(shapes)) > 1:
+    if not -xs[0].ndim <= axis < xs[0].ndim:
+        raise ValueError(f"concatenate: axis {axis} is out of range for shape {xs[0].shape}")
+    axis = axis % xs[0].ndim
+    if len({(x.shape[:axis], x.shape[axis + 1:], x.ndim) for x in xs}) > 1:
         raise ValueError(f"concatenate: shapes {[x.shape for x in xs]} differ in more than axis {axis}")
     return _concatenate(*xs, axis=axis)
 
@@ -169,7 +175,9 @@ def stack(xs, axis=0):
     """The arrays or Tensors of the list `xs`, all of one shape, joined along a new axis."""
     xs = list(xs)
     if len({x.shape for x in xs}) != 1:
-        raise ValueError(f"stack: shapes {[x.shape for x in xs]} are not all the same")
+        raise ValueError(f"stack: shapes {[x.shape for x in xs]}; it takes at least one array, all of the same shape")
+    if not -xs[0].ndim - 1 <= axis <= xs[0].ndim:
+        raise ValueError(f"stack: axis {axis} is out of range; arrays of shape {xs[0].shape} allow {-xs[0].ndim - 1} to {xs[0].ndim}")
     axis = axis % (xs[0].ndim + 1)
     shape = xs[0].shape[:axis] + (1,) + xs[0].shape[axis:]
     return concatenate([reshape(x, shape=shape) for x in xs], axis)

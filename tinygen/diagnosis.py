@@ -1,0 +1,56 @@
+"""What the engine says when something is wrong: which operation, on which shapes, and what to do about it."""
+import numpy as np
+
+from .backend import host
+
+watch = None          # called with (operation, what, value, the arrays it was computed from) while something looks on
+
+
+def name_the_operation(error, name, arrays):
+    """Raise `error`, which came up inside operation `name`, anew with the operation and the shapes it was given in its text.
+
+    Nothing happens where its text starts with the operation already.
+    """
+    text, shapes = str(error), " and ".join(str(a.shape) for a in arrays if hasattr(a, "shape"))
+    if text.startswith(f"{name}: "):
+        return
+    if "broadcast" in text:
+        text = f"shapes {shapes} do not fit together; compared from the last axis, lengths must be equal, or one of them 1"
+    else:
+        text = f"{text}; the inputs have shapes {shapes}"
+    raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{name}: {text}") from error
+
+
+def refuse_mixed_types(name, inputs, y):
+    """Raise if operation `name`, with the result `y`, mixed float32 with float64, by Tensors, arrays or NumPy scalars alike."""
+    given = {str(x.dtype) for x in inputs if hasattr(x, "requires_grad") and x.dtype.kind == "f"}
+    if y.dtype.kind == "f" and given - {str(y.dtype)} or len(given) > 1:
+        described = ", ".join(f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs)
+        raise TypeError(f"{name}: inputs of different float types ({described}) would change the type of a Tensor; convert "
+                        "one: x.to(np.float32), or float(c) for a constant")
+
+
+class detect_nonfinite:
+    """`with detect_nonfinite():` raise FloatingPointError at the first operation that makes a NaN or an infinity.
+
+    Forward or backward; the message names the operation, the shapes, and where in the result it is. It reads every result,
+    so it is slow: a tool for finding out, not for leaving on.
+    """
+
+    def __enter__(self):
+        global watch
+        self.before, watch = watch, self.inspect
+
+    def __exit__(self, *error):
+        global watch
+        watch = self.before
+
+    @staticmethod
+    def inspect(name, what, value, arrays):
+        """Raise if `value`, computed by operation `name` from `arrays`, is not finite."""
+        value = host(value)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            kind = "NaN" if np.isnan(value).any() else "infinity"
+            shapes = ", ".join(str(getattr(a, "shape", a)) for a in arrays)
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+            raise FloatingPointError(f"{name}: the {what}, shape {value.shape}, has its first {kind} at {where}; inputs: {shapes}")
