@@ -1,0 +1,241 @@
+"""Curves: training metrics, functions side by side, rate against distortion, profiles along latent paths."""
+
+import math
+
+import numpy as np
+
+from .bars import draw_bars
+from .checks import as_array, as_count, as_mapping
+from .style import GUIDE, INK, MARKERS, PALETTE, SMALL, dress, head, legend_above, new_panels, series_style, whole_ticks
+
+_SPLITS = ("train", "training", "test", "valid", "validation", "val")
+
+
+def smooth(values, window):
+    """Running mean over `window` neighbours, centred; at the ends over those there are.  (N,) -> (N,)"""
+    values = as_array("smooth", "values", values, "(N,)").astype(np.float64)
+    half = as_count("smooth", "window", window) // 2
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    index = np.arange(len(values))
+    first, last = np.maximum(index - half, 0), np.minimum(index + half + 1, len(values))
+    return (total[last] - total[first]) / (last - first)
+
+
+def line_panels(x, panels, *, xlabel, title=None, logx=False, logy=False, markers=False, columns=None, guides=None):
+    """One panel for each entry of panels = {y label with unit: {curve name: y (N,)}}, all over the same x (N,).
+
+    A point where y is NaN or infinite is a gap in its line, not an error. logx, logy: logarithmic axes; markers: a mark
+    on every point; guides = {y label: {text: y value}}: named dashed levels, e.g. an optimum. Returns a Figure.
+    """
+    caller = "line_panels"
+    x = as_array(caller, "x", x, "(N,)")
+    panels = {label: as_mapping(caller, f"panels[{label!r}]", curves)
+              for label, curves in as_mapping(caller, "panels", panels).items()}
+    guides = {} if guides is None else as_mapping(caller, "guides", guides)
+    unknown = [label for label in guides if label not in panels]
+    if unknown:
+        raise ValueError(f"{caller}: guides for {unknown}, but the panels are {list(panels)}")
+    figure, axes = new_panels(len(panels), columns, height=3.0)
+    for ax, (label, curves) in zip(axes, panels.items()):
+        for index, (name, y) in enumerate(curves.items()):
+            y = as_array(caller, f"panels[{label!r}][{name!r}]", y, f"({len(x)},)", finite=False).astype(np.float64)
+            y = np.where(np.isfinite(y) & ((y > 0) | (not logy)), y, np.nan)
+            mark = MARKERS[index % len(MARKERS)] if markers else None
+            ax.plot(x, y, label=name, linewidth=1.5, marker=mark, markersize=4, **series_style(index))
+        for text, level in guides.get(label, {}).items():
+            ax.axhline(level, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+            ax.annotate(text, (1, level), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
+                        ha="left", va="center", fontsize=SMALL, color=INK)
+        dress(ax, xlabel=xlabel, ylabel=label)
+        if logx:
+            ax.set_xscale("log")
+        if logy:
+            ax.set_yscale("log")
+        if len(curves) > 1 or len(panels) == 1:
+            legend_above(ax)
+    head(figure, title)
+    return figure
+
+
+def training_curves(history, *, x=None, panels=None, units=None, window=None, log="auto", title=None, columns=None):
+    """Metrics over training, a panel for each kind of metric, smoothed over a faint raw line where points are many.
+
+    history: {name: (N,) values} or a list of rows {name: value}; a missing, empty or NaN value means "not measured at
+    that row", and infinite ones are left out and counted in the panel. x names the column for the abscissa (default:
+    the first of step, iteration, epoch that is there, else the row number). panels = {y label: [names]} chooses and
+    groups; by default "train loss" and "test loss" (or train_loss, loss_test, ...) share a panel and every other
+    metric has its own. units = {name: unit} goes into the y labels. window: rows of the running mean (default N // 40).
+    log: "auto" takes a logarithmic axis where all values are positive and span over a factor of 100. Returns a Figure.
+    """
+    caller = "training_curves"
+    table = _columns(caller, history)
+    x = next((name for name in ("step", "iteration", "epoch") if name in table), None) if x is None else x
+    if x is not None and x not in table:
+        raise ValueError(f"{caller}: no column {x!r}; there are {list(table)}")
+    abscissa = _numbers(caller, x, table[x]) if x else np.arange(1.0, len(next(iter(table.values()))) + 1)
+    clock = ("step", "iteration", "epoch", x)
+    panels = _grouped([name for name in table if name not in clock]) if panels is None else as_mapping(caller, "panels", panels)
+    if not panels:
+        raise ValueError(f"{caller}: history holds only {list(table)}; there is no metric to draw")
+    missing = [name for names in panels.values() for name in names if name not in table]
+    if missing:
+        raise ValueError(f"{caller}: no column {missing}; there are {list(table)}")
+    if log not in ("auto", True, False):
+        raise ValueError(f"{caller}: log = {log!r} must be 'auto', True or False")
+
+    figure, axes = new_panels(len(panels), columns)
+    for ax, (label, names) in zip(axes, panels.items()):
+        unit = {(units or {}).get(name) for name in names}.pop()
+        series = {name: _numbers(caller, name, table[name]) for name in names}
+        _draw_metrics(ax, abscissa, series, window, log)
+        dress(ax, xlabel=x or "row", ylabel=f"{label} ({unit})" if unit else label)
+        if len(names) > 1:
+            legend_above(ax)
+    head(figure, title)
+    return figure
+
+
+def _columns(caller, history):
+    """A history of either form as {name: list of values, one a row}."""
+    if isinstance(history, (list, tuple)):
+        if not history:
+            raise ValueError(f"{caller}: history is empty; there is nothing to draw")
+        if not all(hasattr(row, "keys") for row in history):
+            raise TypeError(f"{caller}: history is a list of {type(history[0]).__name__}; it must hold rows {{name: value}}")
+        names = dict.fromkeys(name for row in history for name in row)
+        return {name: [row.get(name) for row in history] for name in names}
+    table = {name: values if isinstance(values, list) else as_array(caller, f"history[{name!r}]", values, "(N,)", finite=False)
+             for name, values in as_mapping(caller, "history", history).items()}
+    lengths = {name: len(values) for name, values in table.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{caller}: columns of different length, {lengths}; fill what was not measured with NaN")
+    if not next(iter(lengths.values())):
+        raise ValueError(f"{caller}: history has no rows; there is nothing to draw")
+    return table
+
+
+def _numbers(caller, name, values):
+    """One column as float64, NaN where nothing was measured; numbers written as text, as csv reads them, are read."""
+    try:
+        return np.array([math.nan if value is None or value == "" else float(value) for value in values])
+    except (TypeError, ValueError):
+        raise TypeError(f"{caller}: column {name!r} holds more than numbers; name the columns to draw with panels=") from None
+
+
+def _grouped(names):
+    """Panels for metrics whose names differ only in the split they were measured on, in order of appearance."""
+    panels = {}
+    for name in names:
+        words = name.replace("_", " ").replace("/", " ").split()
+        kind = [word for word in words if word.lower() not in _SPLITS]
+        panels.setdefault(" ".join(kind) if kind and len(kind) < len(words) else name, []).append(name)
+    return panels
+
+
+def _draw_metrics(ax, x, series, window, log):
+    left_out = 0
+    lowest, highest = math.inf, -math.inf
+    for index, (name, y) in enumerate(series.items()):
+        left_out += int(np.isinf(y).sum())
+        there = np.isfinite(y) & np.isfinite(x)
+        line = series_style(index)
+        if not there.any():
+            ax.plot([], [], label=name, **line)
+            continue
+        lowest, highest = min(lowest, y[there].min()), max(highest, y[there].max())
+        span = window or len(y[there]) // 40
+        few = there.sum() <= 30
+        if span > 1:
+            ax.plot(x[there], y[there], color=line["color"], alpha=0.3, linewidth=0.7)
+            ax.plot(x[there], smooth(y[there], span), label=name, linewidth=1.6, **line)
+        else:
+            ax.plot(x[there], y[there], label=name, linewidth=1.5, marker=MARKERS[index % 10] if few else None,
+                    markersize=3.5, **line)
+    if log is True or (log == "auto" and 0 < lowest and highest > 100 * lowest):
+        ax.set_yscale("log")
+    else:
+        whole_ticks(ax.yaxis, np.concatenate(list(series.values())))
+    whole_ticks(ax.xaxis, x)
+    if left_out:
+        ax.set_title(f"left out: {left_out} infinite", loc="right", fontsize=SMALL, color=PALETTE[2])
+
+
+def rate_distortion(curves, *, optimum=None, unit="nats per example", title=None):
+    """Distortion over rate, one curve per model; the dashed lines join points of equal rate + distortion = -ELBO.
+
+    curves = {name: (rate (K,), distortion (K,)) or (rate, distortion, beta (K,))}: beta is written at its point.
+    optimum = (rate (M,), distortion (M,)): the best attainable, e.g. a closed form. Returns a Figure.
+    """
+    caller = "rate_distortion"
+    data = {}
+    for name, curve in as_mapping(caller, "curves", curves).items():
+        if not isinstance(curve, (tuple, list)) or len(curve) not in (2, 3):
+            raise ValueError(f"{caller}: curves[{name!r}] must be (rate, distortion) or (rate, distortion, beta)")
+        rate = as_array(caller, f"rate of {name!r}", curve[0], "(K,)").astype(float)
+        rest = [as_array(caller, f"{what} of {name!r}", values, f"({len(rate)},)").astype(float)
+                for what, values in zip(("distortion", "beta"), curve[1:])]
+        data[name] = (rate, *rest)
+    figure, (ax,) = new_panels(1, width=5.8, height=4.4)
+    if optimum is not None:
+        bound = [as_array(caller, f"{what} of the optimum", part, "(M,)") for what, part in zip(("rate", "distortion"), optimum)]
+        ax.plot(*bound, color=GUIDE, linewidth=4.5, solid_capstyle="round", label="optimum", zorder=2)
+    for index, (name, (rate, distortion, *beta)) in enumerate(data.items()):
+        order = np.argsort(rate)
+        ax.plot(rate[order], distortion[order], label=name, linewidth=1.4, markersize=5, zorder=3,
+                marker=MARKERS[index % 10], markeredgecolor="white", markeredgewidth=0.5, **series_style(index))
+        for k in range(len(rate)) if beta else ():
+            above = index % 2 == 0                          # every second curve is labelled on its other side
+            ax.annotate(rf"$\beta$ = {beta[0][k]:g}" if k == 0 else f"{beta[0][k]:g}", (rate[k], distortion[k]),
+                        xytext=(5, 4) if above else (-5, -4), textcoords="offset points", fontsize=SMALL - 1,
+                        ha="left" if above else "right", va="bottom" if above else "top", color=INK)
+    ax.margins(0.1)
+    dress(ax, xlabel=f"rate ({unit})", ylabel=f"distortion ({unit})")
+    _equal_sums(ax)
+    legend_above(ax)
+    head(figure, title)
+    return figure
+
+
+def _equal_sums(ax):
+    """Faint lines rate + distortion = constant across the axes, labelled where they leave it, limits kept."""
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    x0, y0 = max(x0, -0.02 * (x1 - x0)), y0 if y0 < -0.2 * (y1 - y0) else max(y0, 0.0)      # a rate is never negative
+    ax.set(xlim=(x0, x1), ylim=(y0, y1))
+    low, high = x0 + y0, x1 + y1
+    step = 10 ** math.floor(math.log10((high - low) / 4))
+    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= 8)
+    for total in np.arange(math.ceil(low / step) * step, high, step):
+        ax.plot([x0, x1], [total - x0, total - x1], color=GUIDE, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1,
+                scalex=False, scaley=False)
+        top = total - x0 > y1                               # the line comes in through the top or the left edge
+        ax.annotate(f"{total:g}", (total - y1, y1) if top else (x0, total - x0), xytext=(5, -4), fontsize=SMALL - 1,
+                    textcoords="offset points", ha="left", va="top", color="#6a6a6a", annotation_clip=True, zorder=1,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+
+
+def path_profiles(profiles, *, ylabel="speed", energies=None, energy_label="energy", title=None):
+    """What a quantity does along paths, over t in [0, 1], and beside it each path's energy as a bar.
+
+    profiles = {path name: (T,) values at equal steps of t}; T may differ. A path of least energy has constant speed.
+    energies = {path name: number}. Returns a Figure.
+    """
+    caller = "path_profiles"
+    lines = {name: as_array(caller, f"profiles[{name!r}]", values, "(T,)")
+             for name, values in as_mapping(caller, "profiles", profiles).items()}
+    energies = None if energies is None else as_mapping(caller, "energies", energies)
+    if energies is not None and set(energies) - set(lines):
+        raise ValueError(f"{caller}: energies of {sorted(set(energies) - set(lines))}, which have no profile")
+    figure, axes = new_panels(1 if energies is None else 2, width=5.6 if energies is None else 4.2, height=3.2)
+    for index, (name, values) in enumerate(lines.items()):
+        axes[0].plot(np.linspace(0, 1, len(values)), values, label=name, linewidth=1.6, **series_style(index))
+    dress(axes[0], xlabel="$t$", ylabel=ylabel)
+    axes[0].set_xlim(0, 1)
+    axes[0].set_ylim(bottom=min(0, *axes[0].get_ylim()))
+    legend_above(axes[0])
+    if energies is not None:
+        draw_bars(axes[1], list(energies), {energy_label: [float(value) for value in energies.values()]},
+                  colours=[PALETTE[list(lines).index(name) % 10] for name in energies], horizontal=True)
+        dress(axes[1], xlabel=energy_label)
+        axes[1].grid(False, axis="y")
+    head(figure, title)
+    return figure
