@@ -15,6 +15,7 @@ import numpy as np
 from .autograd import Tensor, mark_updated, walk
 from .backend import host, to, xp
 from .kernels import pointwise
+from .kernels.layout import in_layout_of
 
 
 class Optimizer:
@@ -65,7 +66,7 @@ class Optimizer:
             slots = self.state[i]
             for s in slots:                                        # follow a parameter that was moved or converted
                 if slots[s].dtype != p.dtype or type(slots[s]) is not type(p.data):
-                    slots[s] = to(host(slots[s]).astype(p.dtype), p.device)
+                    slots[s] = in_layout_of(to(host(slots[s]).astype(p.dtype), p.device), p.data)
             self.update(p.data, g, slots)
             mark_updated(p)
 
@@ -87,7 +88,8 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}.load_state_dict: missing, unexpected or misshapen: {', '.join(wrong[:6])}")
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
         for i, p in enumerate(self.parameters):
-            self.state[i] = {s: to(np.array(state[f"{i}.{s}"]), p.device) for s in self.slots}
+            for s in self.slots:
+                self.state[i][s] = in_layout_of(to(np.array(state[f"{i}.{s}"]), p.device), p.data)
 
     def __repr__(self):
         settings = ", ".join(f"{k}={v}" for k, v in {"lr": self.lr, **self.settings}.items())

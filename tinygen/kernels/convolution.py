@@ -1,15 +1,24 @@
 """The kernels of convolution: correlate (gather), its adjoint (scatter) and the weight gradient, on channels-last arrays.
 
 Geometry is passed as pairs: stride (sh, sw), padding ((top, bottom), (left, right)), dilation (dh, dw). A negative padding
-crops. Arrays are contiguous (N, H, W, C); weights are (kh, kw, C, O) here, so that `w.reshape(-1, O)` is the matrix that the
-unfolded input (rows, kh * kw * C) is multiplied with.
+crops. Arrays are contiguous (N, H, W, C); weights are (kh, kw, C, O), so that `w.reshape(-1, O)` is the matrix that the
+unfolded input (positions, kh * kw * C) is multiplied with.
+
+Gather unfolds a tile (a few images, or some rows of one) into a buffer that fits the cache and multiplies it at once.
+Scatter multiplies first and adds the products up where windows overlap. `gather_seconds` and `scatter_seconds` estimate what
+a form takes from three constants, measured once; the cheaper is taken. Layers of few channels are widened first: `g`
+neighbouring outputs are computed from one longer window, which is copied in longer runs and fills a wider product.
 """
 import numpy as np
 
 from ..backend import parallel, scratch, xp
 
-BLOCK = 1 << 18        # floats of unfolded input handled at once on a CPU: 1 MB, about what the L2 cache of a core holds
+BLOCK = 1 << 19         # floats of unfolded input a tile on a CPU: 2 MB, in the L2 cache and a little beyond
 DEVICE_BLOCK = 1 << 27  # on a GPU: 512 MB, few large products
+
+# What things cost on one core, in nanoseconds. Only their ratios matter, so other machines choose alike.
+RUN, FLOAT, PRODUCT = 10.0, 0.06, 0.008          # a copied run; a float in it; a multiply-add of a GEMM
+ADD_RUN, ADD, ADD_PLANE = 15.0, 0.5, 0.8         # an added run of channels; a float in it; a float added to a plane
 
 
 def out_size(size, kernel, stride, padding, dilation):
@@ -17,69 +26,134 @@ def out_size(size, kernel, stride, padding, dilation):
     return (size + sum(padding) - dilation * (kernel - 1) - 1) // stride + 1
 
 
+# ---- choosing a form -----------------------------------------------------------------------------------------------------
+
+
+def _products(n, width):
+    """Multiply-adds of a GEMM, with what a narrow one wastes."""
+    return n * (1 + 12 / width) * PRODUCT
+
+
+def gather_seconds(positions, kernel, C, O, group=1, stride=1):
+    """Estimated time of `correlate` at this many output positions, `group` of them computed from one longer window."""
+    kh, kw = kernel
+    run = ((group - 1) * stride + kw) * C
+    windows = positions / group
+    copies = 0 if kh == kw == group == 1 else windows * kh * (RUN + run * FLOAT)
+    return copies + _products(windows * kh * run * group * O, group * O)
+
+
+def scatter_seconds(positions, kernel, C, O):
+    """Estimated time of `scatter` from this many input positions into C channels."""
+    taps = kernel[0] * kernel[1]
+    per_tap = C * ADD_PLANE if _in_planes(C) else ADD_RUN + C * ADD
+    return positions * taps * per_tap + _products(positions * taps * C * O, taps * C)
+
+
+def _in_planes(C):
+    """Whether `scatter` adds whole rows of one channel, rather than all channels of one position."""
+    return C <= 16
+
+
+def _together(positions, columns, kernel, C, O, stride, dilation):
+    """How many neighbouring outputs to compute from one longer window: a divisor of the row's length."""
+    if dilation[1] != 1 or O >= 64:
+        return 1
+    divisors = [g for g in range(1, columns + 1) if columns % g == 0 and g * O <= 256]
+    return min(divisors, key=lambda g: gather_seconds(positions, kernel, C, O, g, stride[1]), default=1)
+
+
+def _widened(w, g, step):
+    """The kernel (kh, (g - 1) step + kw, C, g O) whose output q, o is w's output o of the window moved by q * step."""
+    kh, kw, C, O = w.shape
+    wide = xp(w).zeros((kh, (g - 1) * step + kw, C, g, O), w.dtype)
+    for q in range(g):
+        wide[:, q * step:q * step + kw, :, q] = w
+    return wide.reshape(kh, -1, C, g * O)
+
+
+def _narrowed(wide, kw, g, step):
+    """The adjoint of `_widened`: the gradient of w from that of the wide kernel."""
+    kh, _, C, _ = wide.shape
+    parts = wide.reshape(kh, -1, C, g, wide.shape[3] // g)
+    return sum((parts[:, q * step:q * step + kw, :, q] for q in range(1, g)), parts[:, :kw, :, 0].copy())
+
+
+# ---- tiles ---------------------------------------------------------------------------------------------------------------
+
+
 def _buffer(module, shape, dtype, name):
     """An uninitialised array: a reused piece of this thread's scratch memory on the CPU, a fresh one on a GPU."""
-    n = int(np.prod(shape))
     if module is not np:
         return module.empty(shape, dtype)
-    return scratch(n, dtype, name).reshape(shape)
+    return scratch(int(np.prod(shape)), dtype, name).reshape(shape)
 
 
-def _tiles(n, rows, per_row):
-    """(images, output rows) slices of at most BLOCK unfolded floats each: several images, or some rows of one."""
-    if rows * per_row >= BLOCK:
-        step = max(1, BLOCK // per_row)
+def _tiles(n, rows, per_row, module):
+    """(images, output rows) slices of about BLOCK unfolded floats each: several images, or some rows of one."""
+    block = BLOCK if module is np else DEVICE_BLOCK
+    if rows * per_row > block and module is np:
+        step = max(1, block // per_row)
         return [(slice(i, i + 1), slice(r, min(r + step, rows))) for i in range(n) for r in range(0, rows, step)]
-    step = max(1, BLOCK // max(1, rows * per_row))
-    return [(slice(i, min(i + step, n)), slice(0, rows)) for i in range(0, n, step)]
+    count = max(1, -(-n * rows * per_row // block))
+    count += count % 2 if 1 < count < n else 0                  # an even number shares out evenly to two threads
+    edges = [n * i // count for i in range(count + 1)]
+    return [(slice(a, b), slice(0, rows)) for a, b in zip(edges, edges[1:]) if b > a]
 
 
-def _windows(x, kernel, stride, dilation, rows, columns):
-    """The view (n, rows, columns, kh, kw, C) of the windows of `x`, which is padded already."""
-    a, b, c, d = x.strides
-    (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
-    as_strided = xp(x).lib.stride_tricks.as_strided
-    return as_strided(x, (len(x), rows, columns, kh, kw, x.shape[3]), (a, b * sh, c * sw, b * dh, c * dw, d))
+def _on_threads(work, tiles, module):
+    """work(tiles of one thread) on all threads; the results in order."""
+    return parallel(lambda part: work(tiles[part]), len(tiles)) if module is np else [work(tiles)]
 
 
-def _patch(x, images, rows, columns, kernel, stride, padding, dilation):
-    """The padded part of `x` that the windows of output `rows` of `images` read; a view where nothing is padded."""
-    (kh, kw), (sh, sw), (dh, dw), ((top, _), (left, _)) = kernel, stride, dilation, padding
-    y0, x0 = rows.start * sh - top, -left                                  # the patch's corner, in coordinates of x
-    h, w = (rows.stop - rows.start - 1) * sh + dh * (kh - 1) + 1, (columns - 1) * sw + dw * (kw - 1) + 1
-    _, H, W, C = x.shape
-    t, b, l, r = max(0, -y0), max(0, y0 + h - H), max(0, -x0), max(0, x0 + w - W)
-    t, l = min(t, h), min(l, w)
-    inside = x[images, max(0, y0):max(0, y0 + h - b), max(0, x0):max(0, x0 + w - r)]
-    if not (t or b or l or r):
-        return inside
-    patch = _buffer(xp(x), (inside.shape[0], h, w, C), x.dtype, "patch")
-    b, r = min(b, h - t), min(r, w - l)
-    patch[:, :t], patch[:, h - b:] = 0, 0
-    patch[:, t:h - b, :l], patch[:, t:h - b, w - r:] = 0, 0
-    patch[:, t:h - b, l:w - r] = inside
-    return patch
+def _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
+    """For each tile, (images, rows, matrix (positions, kh * kw * C)) with the unfolded windows, in reused memory.
+
+    The images of a tile are padded into one buffer, whose border is zeroed once; the windows are a view of it.
+    """
+    module = xp(x)
+    (kh, kw), (sh, sw), (dh, dw), ((top, bottom), (left, right)) = kernel, stride, dilation, padding
+    N, H, W, C = x.shape
+    most, rows_most = max(i.stop - i.start for i, _ in tiles), max(r.stop - r.start for _, r in tiles)
+    h, w = H + top + bottom, W + left + right
+    padded = any((top, bottom, left, right))
+    if padded:
+        whole = _buffer(module, (most, h, w, C), x.dtype, "padded")
+        inside = (slice(max(0, top), max(0, top) + max(0, H + min(0, top) + min(0, bottom))),
+                  slice(max(0, left), max(0, left) + max(0, W + min(0, left) + min(0, right))))
+        whole[:, :inside[0].start], whole[:, inside[0].stop:] = 0, 0
+        whole[:, inside[0], :inside[1].start], whole[:, inside[0], inside[1].stop:] = 0, 0
+        source = x[:, max(0, -top):H - max(0, -bottom), max(0, -left):W - max(0, -right)]
+    else:
+        whole = x
+    a, b, c, d = whole.strides
+    images = most if padded else N
+    rows_all = (h - dh * (kh - 1) - 1) // sh + 1
+    windows = module.lib.stride_tricks.as_strided(
+        whole, (images, rows_all, columns, kh, kw, C), (a, b * sh, c * sw, b * dh, c * dw, d))
+    k = kh * kw * C
+    buffer = None
+    last = None
+    for images, rows in tiles:
+        count = images.stop - images.start
+        if padded:
+            if images != last:
+                whole[:count, inside[0], inside[1]] = source[images]
+                last = images
+            view = windows[:count, rows]
+        else:
+            view = windows[images, rows]
+        if view.flags.c_contiguous:
+            yield images, rows, view.reshape(-1, k)
+            continue
+        if buffer is None:
+            buffer = _buffer(module, (most * rows_most * columns * k,), x.dtype, "columns")
+        matrix = buffer[:view.size].reshape(view.shape)
+        matrix[...] = view
+        yield images, rows, matrix.reshape(-1, k)
 
 
-def _columns(x, images, rows, columns, kernel, stride, padding, dilation):
-    """The unfolded windows of a tile as a matrix (positions, kh * kw * C), in scratch memory."""
-    patch = _patch(x, images, rows, columns, kernel, stride, padding, dilation)
-    view = _windows(patch, kernel, stride, dilation, rows.stop - rows.start, columns)
-    k = view.shape[3] * view.shape[4] * view.shape[5]
-    if view.flags.c_contiguous:
-        return view.reshape(-1, k)
-    out = _buffer(xp(x), view.shape, x.dtype, "columns")
-    out[...] = view
-    return out.reshape(-1, k)
-
-
-def _over_tiles(x, n, rows, per_row, work):
-    """work(images, rows) for every tile, the tiles shared out to the threads in order; the list of results a thread."""
-    if xp(x) is not np:
-        step = max(1, DEVICE_BLOCK // max(1, rows * per_row))
-        return [[work(slice(i, min(i + step, n)), slice(0, rows)) for i in range(0, n, step)]]
-    tiles = _tiles(n, rows, per_row)
-    return parallel(lambda part: [work(*tile) for tile in tiles[part]], len(tiles))
+# ---- gather ----------------------------------------------------------------------------------------------------------------
 
 
 def correlate(x, w, bias, stride, padding, dilation, out):
@@ -87,104 +161,124 @@ def correlate(x, w, bias, stride, padding, dilation, out):
 
     x (N, H, W, C), w (kh, kw, C, O), out (N, OH, OW, O), any strides: `out` may be a part of a larger array.
     """
-    kh, kw, C, O = w.shape
-    matrix = w.reshape(-1, O)
-    n, rows, columns, _ = out.shape
-    if 0 in out.shape:
+    if not out.size:
         return out
+    module, (n, rows, columns, O) = xp(x), out.shape
+    g = _together(n * rows * columns, columns, w.shape[:2], w.shape[2], O, stride, dilation) if module is np else 1
+    if g > 1:
+        w, stride, columns = _widened(w, g, stride[1]), (stride[0], g * stride[1]), columns // g
+        bias = None if bias is None else module.tile(bias, g)
+    kh, kw, C, width = w.shape
+    matrix = w.reshape(-1, width)
 
-    def work(images, part):
-        unfolded = _columns(x, images, part, columns, (kh, kw), stride, padding, dilation)
-        target = out[images, part]
-        direct = target.flags.c_contiguous
-        y = target.reshape(-1, O) if direct else _buffer(xp(x), (len(unfolded), O), x.dtype, "product")
-        xp(x).matmul(unfolded, matrix, out=y)
-        if bias is not None:
-            y += bias
-        if not direct:
-            target[...] = y.reshape(target.shape)
+    def work(tiles):
+        for images, part, unfolded in _unfolded(x, tiles, columns, (kh, kw), stride, padding, dilation):
+            target = out[images, part]
+            direct = target.flags.c_contiguous
+            y = target.reshape(-1, width) if direct else _buffer(module, (len(unfolded), width), x.dtype, "product")
+            module.matmul(unfolded, matrix, out=y)
+            if bias is not None:
+                y += bias
+            if not direct:
+                target[...] = y.reshape(target.shape)
 
-    _over_tiles(x, n, rows, columns * kh * kw * C, work)
+    _on_threads(work, _tiles(n, rows, columns * kh * kw * C, module), module)
     return out
 
 
 def correlate_weight(x, y, kernel, stride, padding, dilation):
     """The gradient of `correlate` with respect to w, (kh, kw, C, O): unfolded x, transposed, times y, summed over tiles."""
-    (kh, kw), C, O = kernel, x.shape[3], y.shape[3]
-    n, rows, columns, _ = y.shape
-    module = xp(x)
+    module, (n, rows, columns, O), C, kw = xp(x), y.shape, x.shape[3], kernel[1]
+    g = _together(n * rows * columns, columns, kernel, C, O, stride, dilation) if module is np else 1
+    step = stride[1]
+    if g > 1:
+        kernel, stride, columns = (kernel[0], (g - 1) * step + kw), (stride[0], g * step), columns // g
+    k, width = kernel[0] * kernel[1] * C, g * O
 
-    def work(images, part):
-        unfolded = _columns(x, images, part, columns, kernel, stride, padding, dilation)
-        return unfolded, module.ascontiguousarray(y[images, part]).reshape(-1, O)
-
-    if module is not np:
-        products = [u.T @ v for u, v in _over_tiles(x, n, rows, columns * kh * kw * C, work)[0]]
-        return sum(products[1:], products[0]).reshape(kh, kw, C, O)
-    tiles = _tiles(n, rows, columns * kh * kw * C)
-
-    def of_thread(part):
-        total = np.zeros((kh * kw * C, O), x.dtype)
-        product = np.empty_like(total)
-        for tile in tiles[part]:
-            u, v = work(*tile)
-            np.matmul(u.T, v, out=product)
+    def work(tiles):
+        total, product = module.zeros((k, width), x.dtype), module.empty((k, width), x.dtype)
+        for images, part, unfolded in _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
+            module.matmul(unfolded.T, module.ascontiguousarray(y[images, part]).reshape(-1, width), out=product)
             total += product
         return total
 
-    totals = parallel(of_thread, len(tiles))
-    for other in totals[1:]:                                                 # in a fixed order: bit-identical runs
-        totals[0] += other
-    return totals[0].reshape(kh, kw, C, O)
+    totals = _on_threads(work, _tiles(n, rows, columns * k, module), module)
+    total = sum(totals[1:], totals[0]).reshape(*kernel, C, width)            # in a fixed order: bit-identical runs
+    return total if g == 1 else _narrowed(total, kw, g, step)
+
+
+# ---- the adjoint ------------------------------------------------------------------------------------------------------------
+
+
+def transposed(y, w, bias, stride, padding, dilation, out):
+    """The adjoint of `correlate` in x, plus bias, by whichever form is cheaper. y (N, OH, OW, O), out (N, H, W, C)."""
+    kh, kw, C, O = w.shape
+    (sh, sw), inputs, outputs = stride, y.shape[0] * y.shape[1] * y.shape[2], out.shape[0] * out.shape[1] * out.shape[2]
+    phased = all(s == 1 or d == 1 for s, d in zip(stride, dilation))
+    g = _together(outputs, out.shape[2] // sw or 1, (-(-kh // sh), -(-kw // sw)), O, C, (1, 1), dilation)
+    gather = gather_seconds(outputs, (-(-kh // sh), -(-kw // sw)), O, C, g)
+    if phased and gather <= scatter_seconds(inputs, (kh, kw), C, O):
+        return correlate_transposed(y, w, bias, stride, padding, dilation, out)
+    return scatter(y, w, bias, stride, padding, dilation, out)
 
 
 def scatter(y, w, bias, stride, padding, dilation, out):
-    """The adjoint of `correlate` in x: every y[n, i, j] @ w[a, b].T is added where that window had read.
-
-    y (N, OH, OW, O), w (kh, kw, C, O), out (N, H, W, C). Works for every geometry.
-    """
-    kh, kw, C, O = w.shape
-    matrix = xp(y).ascontiguousarray(w.transpose(3, 0, 1, 2)).reshape(O, -1)
-    n, oh, ow, _ = y.shape
+    """The adjoint of `correlate` in x: every y[n, i, j] @ w[a, b].T is added where that window had read. Any geometry."""
+    module, (kh, kw, C, O), (n, oh, ow, _), (_, H, W, _) = xp(y), w.shape, y.shape, out.shape
     (sh, sw), (dh, dw), ((top, _), (left, _)) = stride, dilation, padding
-    H, W = out.shape[1:3]
-    h, v = max(H + top, (oh - 1) * sh + dh * (kh - 1) + 1), max(W + left, (ow - 1) * sw + dw * (kw - 1) + 1)
+    matrix = w.reshape(-1, O)
+    t, l = max(0, top), max(0, left)                    # a negative padding places the windows further in
+    y0, x0 = t - top, l - left
+    h, v = max(t + H, y0 + (oh - 1) * sh + dh * (kh - 1) + 1), max(l + W, x0 + (ow - 1) * sw + dw * (kw - 1) + 1)
+    planes = _in_planes(C) and module is np
 
-    def work(images, _):
-        tile = xp(y).ascontiguousarray(y[images])
-        spots = _buffer(xp(y), (len(tile) * oh * ow, kh * kw * C), y.dtype, "columns")
-        xp(y).matmul(tile.reshape(-1, O), matrix, out=spots)
-        spots = spots.reshape(len(tile), oh, ow, kh, kw, C)
-        full = _buffer(xp(y), (len(tile), h, v, C), y.dtype, "patch")
-        full[...] = 0 if bias is None else bias
-        for a in range(kh):
-            for b in range(kw):
-                full[:, a * dh:a * dh + sh * oh:sh, b * dw:b * dw + sw * ow:sw][:, :oh, :ow] += spots[:, :, :, a, b]
-        out[images] = full[:, top:top + H, left:left + W]
+    def work(tiles):
+        for images, _ in tiles:
+            count = images.stop - images.start
+            rows = module.ascontiguousarray(y[images]).reshape(-1, O)
+            if planes:
+                spots = module.matmul(matrix, rows.T, out=_buffer(module, (kh * kw * C, len(rows)), y.dtype, "columns"))
+                spots, shape = spots.reshape(kh, kw, C, count, oh, ow), (C, count, h, v)
+            else:
+                spots = module.matmul(rows, matrix.T, out=_buffer(module, (len(rows), kh * kw * C), y.dtype, "columns"))
+                spots, shape = spots.reshape(count, oh, ow, kh, kw, C).transpose(3, 4, 0, 1, 2, 5), (count, h, v, C)
+            full = _buffer(module, shape, y.dtype, "padded")
+            full[...] = 0
+            places = full if planes else full.transpose(3, 0, 1, 2)          # (C, images, rows, columns) either way
+            for a in range(kh):
+                for b in range(kw):
+                    target = places[:, :, y0 + a * dh:y0 + a * dh + (oh - 1) * sh + 1:sh,
+                                    x0 + b * dw:x0 + b * dw + (ow - 1) * sw + 1:sw]
+                    target += spots[a, b] if planes else spots[a, b].transpose(3, 0, 1, 2)
+            out[images] = places[:, :, t:t + H, l:l + W].transpose(1, 2, 3, 0)
+            if bias is not None:
+                out[images] += bias
 
-    step = BLOCK // max(1, oh * ow * kh * kw * C)
-    if xp(y) is not np:
-        step = DEVICE_BLOCK // max(1, oh * ow * kh * kw * C)
-    starts = list(range(0, n, max(1, step)))
-    run = lambda part: [work(slice(i, min(i + max(1, step), n)), None) for i in starts[part]]
-    parallel(run, len(starts)) if xp(y) is np else run(slice(None))
+    per_image = oh * ow * kh * kw * C
+    tiles = _tiles(n, 1, min(per_image, BLOCK), module)
+    _on_threads(work, tiles, module)
     return out
 
 
-def phases(size, out_length, kernel, stride, pad):
+def phases(size, out_length, kernel, stride, dilation, pad):
     """How one axis of a transposed convolution splits into stride-1 correlations, one a phase of the output.
 
     Output u collects y[i] w[a] from i * stride + a = u + pad. Outputs u = start, start + stride, ... share the taps
     a = r, r + stride, ...; as a correlation over y with those taps reversed they need the padding given here.
-    Yields (start, count, taps, (before, after)).
+    Returns [(start, taps, (before, after))]. With dilation the stride is 1: one phase, its taps apart.
     """
+    if dilation > 1:
+        before = dilation * (kernel - 1) - pad
+        return [(0, list(range(kernel))[::-1], (before, size - out_length + pad))]
+    found = []
     for r in range(stride):
         start = (r - pad) % stride
         count = len(range(start, size, stride))
         taps = list(range(r, kernel, stride))[::-1]
         first = (start + pad) // stride
         if count:
-            yield start, count, taps, (len(taps) - 1 - first, count - 1 + first - (out_length - 1))
+            found.append((start, taps, (len(taps) - 1 - first, count - 1 + first - (out_length - 1))))
+    return found
 
 
 def correlate_transposed(y, w, bias, stride, padding, dilation, out):
@@ -192,21 +286,13 @@ def correlate_transposed(y, w, bias, stride, padding, dilation, out):
 
     Needs stride 1 or dilation 1 along each axis.
     """
-    kh, kw, C, O = w.shape
     (sh, sw), (dh, dw), ((top, _), (left, _)) = stride, dilation, padding
-    for u, rows, taps_h, pad_h in _axis_phases(out.shape[1], y.shape[1], kh, sh, dh, top):
-        for v, columns, taps_w, pad_w in _axis_phases(out.shape[2], y.shape[2], kw, sw, dw, left):
+    for u, taps_h, pad_h in phases(out.shape[1], y.shape[1], w.shape[0], sh, dh, top):
+        for v, taps_w, pad_w in phases(out.shape[2], y.shape[2], w.shape[1], sw, dw, left):
             part = out[:, u::sh, v::sw]
-            if not taps_h or not taps_w:
+            if taps_h and taps_w:
+                turned = w[taps_h][:, taps_w].transpose(0, 1, 3, 2)                              # (taps, taps, O, C)
+                correlate(y, xp(y).ascontiguousarray(turned), bias, (1, 1), (pad_h, pad_w), dilation, part)
+            else:
                 part[...] = 0 if bias is None else bias
-                continue
-            matrix = xp(y).ascontiguousarray(w[taps_h][:, taps_w].transpose(0, 1, 3, 2))     # (taps, taps, O, C)
-            correlate(y, matrix, bias, (1, 1), (pad_h, pad_w), (dh, dw), part)
     return out
-
-
-def _axis_phases(size, out_length, kernel, stride, dilation, pad):
-    if dilation == 1:
-        return phases(size, out_length, kernel, stride, pad)
-    before = dilation * (kernel - 1) - pad                                  # stride 1: one phase, spaced taps
-    return [(0, size, list(range(kernel))[::-1], (before, size - out_length - before + dilation * (kernel - 1)))]

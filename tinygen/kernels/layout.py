@@ -25,21 +25,26 @@ def logical(y):
 
 
 def flat(a):
-    """(1-D view of `a` in the order of its memory, its layout), or (None, None) where the memory has gaps."""
+    """(1-D view of `a` in the order of its memory, the order of its axes), or (None, None) where the memory has gaps."""
     if a.flags.c_contiguous:
-        return a.reshape(-1), "C"
-    if a.ndim == 4:
-        v = a.transpose(0, 2, 3, 1)
-        if v.flags.c_contiguous:
-            return v.reshape(-1), "channels last"
-    return None, None
+        return a.reshape(-1), None
+    axes = tuple(sorted(range(a.ndim), key=lambda i: -a.strides[i]))
+    v = a.transpose(axes)
+    return (v.reshape(-1), axes) if v.flags.c_contiguous else (None, None)
 
 
-def as_layout_of(a, like):
-    """`a` in the memory order of `like`, which has its shape; copied only if the orders differ."""
-    if like.ndim != 4 or a.strides == like.strides or flat(like)[1] != "channels last":
+def in_layout_of(a, like):
+    """`a`, of the shape of `like`, in the memory order of `like`; copied only if the orders differ."""
+    if a.strides == like.strides or a.ndim < 2:
         return a
-    return logical(channels_last(a))
+    out = xp(like).empty_like(like, dtype=a.dtype)
+    if out.strides == a.strides:
+        return a
+    if type(a) is np.ndarray and a.size >= SPLIT and len(a) > 1:
+        parallel(lambda part: np.copyto(out[part], a[part]), len(a), blas=False)
+    else:
+        out[...] = a
+    return out
 
 
 def blockwise(work, *arrays, chunk=CHUNK):
@@ -47,10 +52,10 @@ def blockwise(work, *arrays, chunk=CHUNK):
 
     `work` writes into its blocks. Returns False, with nothing done, where the arrays have no common order in memory.
     """
-    views = [flat(a) for a in arrays]
-    if any(v is None for v, _ in views) or len({layout for _, layout in views if _ is not None}) > 1:
+    views, orders = zip(*map(flat, arrays))
+    if any(v is None for v in views) or len(set(orders)) > 1:
         return False
-    views, n = [v for v, _ in views], arrays[0].size
+    n = arrays[0].size
 
     def part_of(part):
         for i in range(part.start, part.stop, chunk):

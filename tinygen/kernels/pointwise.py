@@ -2,13 +2,13 @@
 import numpy as np
 
 from ..backend import xp
-from .layout import SPLIT, as_layout_of, blockwise
+from .layout import SPLIT, in_layout_of, blockwise
 
 
 def _fused(work, *arrays):
     """A new array `out` of the first array's shape and order, filled by work(*blocks, out block)."""
     first = arrays[0]
-    arrays = [first, *(as_layout_of(a, first) for a in arrays[1:])]
+    arrays = [first, *(in_layout_of(a, first) for a in arrays[1:])]
     out = xp(first).empty_like(first)
     if type(first) is not np.ndarray or first.size < SPLIT or not blockwise(work, *arrays, out):
         work(*arrays, out)
@@ -97,7 +97,6 @@ def adam(p, g, m, v, lr, beta1, beta2, eps, correction1, correction2, decay):
         a.divide(m, t, out=t)
         t *= lr / correction1
         p -= t
-    if g.strides != p.strides and type(p) is np.ndarray:
-        g = np.ascontiguousarray(g)
+    g = in_layout_of(g, p)
     if type(p) is not np.ndarray or not blockwise(work, p, g, m, v, chunk=1 << 14):
         work(p, g, m, v)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..autograd import mark_updated
-from ..backend import generator, to
+from ..backend import generator, to, xp
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 
@@ -30,7 +30,9 @@ def fans(shape):
 
 
 def _set(parameter, values):
-    parameter.data = to(np.ascontiguousarray(values, parameter.dtype), parameter.device)
+    data = xp(parameter.data).empty_like(parameter.data)                # keeps the order of the memory
+    data[...] = to(np.asarray(values, parameter.dtype), parameter.device)
+    parameter.data = data
     mark_updated(parameter)
     return parameter
 

@@ -16,6 +16,11 @@ def _sizes(layer, **sizes):
             raise ValueError(f"{layer}: {name} = {value!r} is not a positive integer")
 
 
+def _kernel(*shape):
+    """Zeros of the shape (a, b, kh, kw), stored as (kh, kw, b, a): the order that the convolution kernels multiply in."""
+    return Parameter(np.zeros(shape[2:] + (shape[1], shape[0]), np.float32).transpose(3, 2, 0, 1))
+
+
 class Linear(Module):
     """y = x @ weight.T + bias;  x (..., in_features) -> y (..., out_features)."""
 
@@ -37,7 +42,7 @@ class Conv2d(Module):
         _sizes("Conv2d", in_channels=in_channels, out_channels=out_channels)
         kernel = ops.convolution.pair(kernel_size, "kernel_size", "Conv2d")
         self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.weight = _zeros(out_channels, in_channels, *kernel)
+        self.weight = _kernel(out_channels, in_channels, *kernel)
         self.bias = _zeros(out_channels) if bias else None
         init.default_(self.weight, self.bias)
 
@@ -57,7 +62,7 @@ class ConvTranspose2d(Module):
         _sizes("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
         kernel = ops.convolution.pair(kernel_size, "kernel_size", "ConvTranspose2d")
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
-        self.weight = _zeros(in_channels, out_channels, *kernel)
+        self.weight = _kernel(in_channels, out_channels, *kernel)
         self.bias = _zeros(out_channels) if bias else None
         init.default_(self.weight, self.bias)               # PyTorch's fan_in of this weight is out * kh * kw, as here
 

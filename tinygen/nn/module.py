@@ -1,10 +1,11 @@
 """Module: a function with parameters. It finds them by looking at its own attributes."""
+import contextlib
 import math
 
 import numpy as np
 
 from ..autograd import Tensor, mark_updated, no_grad
-from ..backend import host, to
+from ..backend import host, to, xp
 
 _observers = []          # what `summary` installs: called with every module and its output
 
@@ -132,8 +133,10 @@ class Module:
             shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
             raise ValueError(f"load_state_dict: the state does not fit this {type(self).__name__}: {shown}")
         for name, t in own.items():
-            value = np.array(host(state[name]))
-            t.data = to(value if value.dtype.kind == "f" else value.astype(t.dtype), t.device)
+            value = np.asarray(host(state[name]))
+            data = xp(t.data).empty_like(t.data, dtype=value.dtype if value.dtype.kind == "f" else t.dtype)
+            data[...] = to(value.astype(data.dtype), t.device)          # in the memory order that the module has chosen
+            t.data = data
             mark_updated(t)
         return self
 
@@ -180,6 +183,17 @@ class Sequential(Module):
         return iter(self.layers())
 
 
+@contextlib.contextmanager
+def eval_mode(module):
+    """`with eval_mode(model):` eval mode for `module` and all below it; after the block, every module's mode from before."""
+    modes = [(m, m.training) for m in module.modules()]
+    try:
+        yield module.eval()
+    finally:
+        for m, mode in modes:
+            m.training = mode
+
+
 def summary(module, *inputs):
     """A table of the layers that ran on `inputs`: name, output shape, parameters. Runs in eval mode, without recording."""
     names = {id(module): type(module).__name__}
@@ -190,18 +204,15 @@ def summary(module, *inputs):
                 names[id(child)] = f"{prefix}{name}"
                 name_below(child, f"{prefix}{name}.")
     name_below(module, "")
-    rows, modes = [], [(m, m.training) for m in module.modules()]
+    rows = []
     own = lambda m: sum(p.size for p in vars(m).values() if isinstance(p, Parameter))
     observe = lambda m, y: rows.append((f"{names.get(id(m), '?')} {type(m).__name__}", str(getattr(y, "shape", "")), own(m)))
     _observers.append(observe)
     try:
-        module.eval()
-        with no_grad():
+        with eval_mode(module), no_grad():
             module(*inputs)
     finally:
         _observers.remove(observe)
-        for m, mode in modes:
-            m.training = mode
     width = max(len(r[0]) for r in rows)
     lines = [f"{name:{width}}  {shape:>20}  {n:>12,}" for name, shape, n in rows if name.split()[0] != type(module).__name__ or n]
     megabytes = sum(math.prod(p.shape) * p.dtype.itemsize for p in module.parameters()) / 1e6

@@ -11,7 +11,7 @@ kernel flip; this is what signal processing calls cross-correlation. Shapes are 
 for conv2d and (in, out, kh, kw) for the transposed layer: the same array.
 
 Each face has two forms that compute the same: gather (unfold the input, one product) and scatter (one product, then add up
-where windows overlap). Which moves fewer bytes depends on the channels; `_gather_pays` decides.
+where windows overlap). Which is cheaper depends on the channels; kernels/convolution.py estimates and decides.
 """
 import numpy as np
 
@@ -57,19 +57,13 @@ def _check_image(function, x, name="x"):
 
 
 def _kernel_layout(w):
-    """(O, C, kh, kw) as the contiguous (kh, kw, C, O) of the kernels."""
+    """(O, C, kh, kw) as the contiguous (kh, kw, C, O) of the kernels; the layers' weights are stored so, and only viewed."""
     return xp(w).ascontiguousarray(w.transpose(2, 3, 1, 0))
 
 
-def _gather_pays(read, written):
-    """Whether to unfold `read` channels rather than scatter into `written` ones; adding up costs about twice a copy."""
-    return read <= 2 * written
-
-
-def _reversed(w, padding, dilation):
-    """A stride-1 correlation as the adjoint of another: the kernel (kh, kw, O, C) turned round, and its padding."""
-    turned = w[::-1, ::-1].transpose(0, 1, 3, 2)
-    return turned, tuple(tuple(d * (k - 1) - p for p in ps) for k, d, ps in zip(w.shape[:2], dilation, padding))
+def _turned(padding, kernel, dilation):
+    """The padding of a stride-1 correlation seen as the adjoint of another, whose kernel is turned round."""
+    return tuple(tuple(d * (k - 1) - p for p in ps) for k, d, ps in zip(kernel, dilation, padding))
 
 
 @primitive(lambda g, y, x, w, b=None, **k: _conv_transpose2d(g, w, size=x.shape[2:], **k),
@@ -79,9 +73,9 @@ def _conv2d(x, w, b=None, *, stride, padding, dilation):
     xs, ws = channels_last(x), _kernel_layout(w)
     rows, columns = (kernels.out_size(*a) for a in zip(x.shape[2:], w.shape[2:], stride, padding, dilation))
     y = xp(x).empty((len(x), rows, columns, w.shape[0]), x.dtype)
-    if stride == (1, 1) and not _gather_pays(w.shape[1], w.shape[0]):
-        turned, turned_pads = _reversed(ws, padding, dilation)
-        return logical(kernels.scatter(xs, turned, b, stride, turned_pads, dilation, y))
+    if stride == (1, 1):                                    # then it is a transposed one too, which may be cheaper
+        turned = ws[::-1, ::-1].transpose(0, 1, 3, 2)
+        return logical(kernels.transposed(xs, turned, b, stride, _turned(padding, w.shape[2:], dilation), dilation, y))
     return logical(kernels.correlate(xs, ws, b, stride, padding, dilation, y))
 
 
@@ -91,10 +85,7 @@ def _conv2d(x, w, b=None, *, stride, padding, dilation):
 def _conv_transpose2d(y, w, b=None, *, size, stride, padding, dilation):
     ys, ws = channels_last(y), _kernel_layout(w)
     x = xp(y).empty((len(y), *size, w.shape[1]), y.dtype)
-    phased = all(s == 1 or d == 1 for s, d in zip(stride, dilation))
-    if phased and _gather_pays(w.shape[0], w.shape[1]):
-        return logical(kernels.correlate_transposed(ys, ws, b, stride, padding, dilation, x))
-    return logical(kernels.scatter(ys, ws, b, stride, padding, dilation, x))
+    return logical(kernels.transposed(ys, ws, b, stride, padding, dilation, x))
 
 
 @primitive(lambda g, w, x, y, kernel, **k: _conv_transpose2d(y, g, size=x.shape[2:], **k),
@@ -103,9 +94,8 @@ def conv2d_weight(x, y, *, kernel, stride, padding, dilation):
     """The third face: x (N, C, H, W), y (N, O, OH, OW) -> (O, C, kh, kw), the gradient of <conv2d(x, w), y> in w."""
     xs, ys = channels_last(x), channels_last(y)
     if stride == (1, 1) and x.shape[1] > y.shape[1]:                  # unfold the side with fewer channels
-        turned_pads = tuple(tuple(d * (k - 1) - p for p in ps) for k, d, ps in zip(kernel, dilation, padding))
-        w = kernels.correlate_weight(ys, xs, kernel, stride, turned_pads, dilation)           # (kh, kw, O, C), turned
-        return w[::-1, ::-1].transpose(2, 3, 0, 1)
+        w = kernels.correlate_weight(ys, xs, kernel, stride, _turned(padding, kernel, dilation), dilation)
+        return w[::-1, ::-1].transpose(2, 3, 0, 1)                    # (kh, kw, O, C), turned round
     return kernels.correlate_weight(xs, ys, kernel, stride, padding, dilation).transpose(3, 2, 0, 1)
 
 

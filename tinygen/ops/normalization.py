@@ -15,7 +15,7 @@ import math
 from ..autograd import Tensor, primitive
 from ..backend import xp
 from ..kernels import moments as kernels
-from ..kernels.layout import as_layout_of, logical
+from ..kernels.layout import logical
 from .elementwise import sqrt
 from .reduction import mean, sum_
 from .shaping import as_array, reshape
