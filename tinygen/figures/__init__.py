@@ -4,25 +4,26 @@
     figures.save(figures.image_grid(samples, title="epoch 10"), "samples.png")
 
 images: grids of images; curves and bars: numbers over training and side by side; latent: codes and the pictures they
-decode to; density and plane: generative games in one and two dimensions; graph: a computation graph; writers: files;
+decode to; density and plane: generative games in one and two dimensions; graph: a computation graph; writers and readers: files;
 style: sizes, colours and axes in the house style, for a figure that is not here yet.
 """
 
-from .bars import bar_chart, class_abundance
+from .bars import bar_chart, class_abundance, heat_table
 from .curves import line_panels, path_profiles, rate_distortion, smooth, training_curves
 from .density import densities_1d, density_over_time, density_pair, kernel_density, likely_bandwidth
 from .graph import Node, draw_graph
 from .images import (array_to_image, class_rows, concat_images, image_grid, image_rows, path_strips, reconstruction_pairs,
                      samples_over_time)
 from .latent import latent_manifold, latent_plane, latent_scatter, latent_traversals, plane_map
-from .plane import critic_map, domain_maps, generator_manifold
+from .plane import critic_map, domain_maps, generator_manifold, point_panels
+from .readers import read_images
 from .style import dress, head, new_figure, new_panels
 from .writers import save, write_gif, write_png
 
 __all__ = [
     "Node", "array_to_image", "bar_chart", "class_abundance", "class_rows", "concat_images", "critic_map", "densities_1d",
-    "density_over_time", "density_pair", "domain_maps", "draw_graph", "dress", "generator_manifold", "head", "image_grid",
+    "density_over_time", "density_pair", "domain_maps", "draw_graph", "dress", "generator_manifold", "head", "heat_table", "image_grid",
     "image_rows", "kernel_density", "latent_manifold", "latent_plane", "latent_scatter", "latent_traversals",
-    "likely_bandwidth", "line_panels", "new_figure", "new_panels", "path_profiles", "path_strips", "plane_map",
-    "rate_distortion", "reconstruction_pairs", "samples_over_time", "save", "smooth", "training_curves", "write_gif",
+    "likely_bandwidth", "line_panels", "new_figure", "new_panels", "path_profiles", "path_strips", "plane_map", "point_panels",
+    "rate_distortion", "read_images", "reconstruction_pairs", "samples_over_time", "save", "smooth", "training_curves", "write_gif",
     "write_png"]
