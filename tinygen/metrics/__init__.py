@@ -2,7 +2,10 @@
 
 Reading order: score (a number that says how it was measured), frechet, neighbours, modes, probe, then inception, fid, judge, monitor.
 """
+from .fid import INCEPTION, Comparison, Extractor, Measures, cached_features, compare, compare_features, fid, kid
 from .frechet import Statistics, frechet_distance, frechet_score, kernel_score, real_pair, statistics
+from .inception import inception_features
+from .judge import Judge, load_judge, train_judge
 from .modes import ClassAbundance, ModeCoverage, class_abundance, histogram_entropy, mode_coverage
 from .monitor import CollapseMonitor
 from .neighbours import PrecisionRecall, mean_pairwise_distance, nearest, precision_recall
