@@ -1,4 +1,5 @@
 """A progress line for any work longer than a moment: how far, the numbers that matter, the rate and the time left."""
+import os
 import shutil
 import sys
 import time
@@ -29,8 +30,9 @@ class Progress:
         self.numbers = {}
         self._first = done
         self._stream = sys.stdout if stream is None else stream
-        self._terminal = self._stream.isatty()
-        self._start = time.monotonic()
+        self._terminal = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._start = self._last = time.monotonic()
+        self._worked = 0.0                  # seconds, without those that `skip` leaves out
         self._due = self._start + self.delay
         self._drawn = False
 
@@ -47,10 +49,16 @@ class Progress:
 
     def update(self, n=1, **numbers):
         """`n` more units are done; `numbers` are what the line shows from now on."""
+        now = time.monotonic()
+        self._worked, self._last = self._worked + now - self._last, now
         self.done += n
         self.numbers.update(numbers)
-        if self._terminal and time.monotonic() >= self._due:
+        if self._terminal and now >= self._due:
             self._draw()
+
+    def skip(self):
+        """What happened since the last update (saving, drawing) does not count for the rate; it does for the time left."""
+        self._last = time.monotonic()
 
     def keep(self, **numbers):
         """Print the line as it stands, for good: the record of an epoch."""
@@ -72,11 +80,12 @@ class Progress:
         head, tail = [self.label] if self.label else [], []
         if self.total and not self.numbers:
             head.append(f"{min(self.done / self.total, 1):.0%}")
-        rate = (self.done - self._first) / max(self.seconds, 1e-9)
-        if rate > 0:
+        new = self.done - self._first
+        if new > 0 and self._worked > 0:
+            rate = new / self._worked
             tail.append(f"{rate:,.{0 if rate >= 100 else 1}f} {self.unit}/s")
             if self.total and self.done < self.total:
-                tail.append(f"{duration((self.total - self.done) / rate)} left")
+                tail.append(f"{duration((self.total - self.done) * self.seconds / new)} left")
         middle = [f"{name.replace('_', ' ')} {number(value)}" for name, value in self.numbers.items()]
         while middle and width is not None and len("  ".join(head + middle + tail)) > width:
             middle.pop()

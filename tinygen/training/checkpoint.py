@@ -38,7 +38,7 @@ def save_checkpoint(path, parts, facts):
     text = json.dumps({"format": FORMAT, "facts": facts, "parts": list(parts),
                        "random": backend.rng_state(), "generators": generators,
                        "arrays": {key: _description(a) for key, a in arrays.items()}}, default=as_json)
-    with replacing(path) as file:
+    with replacing(path, sync=True) as file:
         np.savez(file, **{_TEXT: np.frombuffer(text.encode(), np.uint8)}, **arrays)
 
 
@@ -51,7 +51,7 @@ def load_checkpoint(path):
     if not path.is_file():
         raise FileNotFoundError(f"load_checkpoint: there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             content = json.loads(file[_TEXT].tobytes())
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")

@@ -116,6 +116,7 @@ class Run:
             if self.settings.get("device") == "cuda" and (index - 1) % every == 0:
                 backend.manual_seed((self.settings.get("seed", 0), index))      # a GPU's generator has no state to save
             progress.label = f"{unit} {index:{len(f'{total:,}')},}/{total:,}"
+            progress.skip()
             yield index
             if unit == "step":
                 self.step = index
@@ -148,9 +149,9 @@ class Run:
         numbers = {**averages, **self._logged}
         self.history.append({self._unit: self._done, **numbers})
         self._sums, self._logged = {}, {}
-        self._progress.keep(**numbers)
         write_metrics(self.out / "metrics.csv", self.history)
         self._save()
+        self._progress.keep(**numbers)          # after saving: an epoch that was printed can be gone on from
 
     # ---- pictures and the end ----------------------------------------------------------------------------------------
 
@@ -196,8 +197,9 @@ class Run:
 
     def _write_page(self, status):
         from tinygen import figures
+        from tinygen.figures.curves import training_curves
         if len(self.history) > 1:
-            figures.save(figures.training_curves(self.history, x=self._unit), self.out / "curves.png")
+            figures.save(training_curves(self.history, x=self._unit), self.out / "curves.png")
         snapshots = [name for name in self._pictures if name.startswith("samples/")]
         if snapshots:
             figures.write_gif([self.out / name for name in snapshots], self.out / "samples.gif", fps=2)
