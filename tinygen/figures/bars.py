@@ -1,11 +1,12 @@
-"""Bars: a number per model with its error, the share of each class among samples."""
+"""Numbers side by side: bars with their errors, shares of classes, and a table whose cells are coloured by value."""
 
 import textwrap
 
 import numpy as np
+from matplotlib.colors import LogNorm, Normalize
 
 from .checks import as_array, as_mapping
-from .style import INK, PALETTE, SMALL, dress, head, legend_above, new_figure
+from .style import INK, MAP, PALETTE, SMALL, colour_bar, dress, head, ink_on, legend_above, new_figure
 
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++")      # a second sign beside colour, for grey print
 
@@ -70,6 +71,42 @@ def bar_chart(groups, categories, *, ylabel, errors=None, reference=None, title=
         ax.axhline(level, color=INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=3, label=text)
     if len(groups) > 1 or reference is not None:
         legend_above(ax)
+    head(figure, title)
+    return figure
+
+
+def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name=None, log=False, form=".3g", title=None):
+    """A matrix as coloured cells with its numbers in them: a confusion matrix, distances of all pairs, a sweep's scores.
+
+    values (R, C), NaN for a cell without a value; label names the colour bar, row_name and col_name the axes; log colours
+    by logarithm (positive values); form is the number format. Returns a Figure.
+    """
+    caller = "heat_table"
+    values = as_array(caller, "values", values, f"({len(row_labels)}, {len(col_labels)})", finite=False).astype(float)
+    there = values[np.isfinite(values)]
+    if not there.size or (log and there.min() <= 0):
+        raise ValueError(f"{caller}: values must hold numbers, and positive ones where log=True")
+    low, high = there.min(), there.max()
+    norm = (LogNorm if log else Normalize)(low, high if high > low else low + abs(low) + 1)
+    cell = 0.36 + 0.055 * max(len(format(value, form)) for value in there)
+    figure = new_figure(max(3.6, 1.7 + cell * values.shape[1]), max(2.4, 1.1 + 0.34 * values.shape[0]))
+    ax = figure.add_subplot()
+    image = ax.imshow(values, cmap=MAP, norm=norm, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            ax.text(column, row, format(value, form), ha="center", va="center", fontsize=SMALL,
+                    color=ink_on(image.cmap(norm(value))))
+    dress(ax, xlabel=col_name, ylabel=row_name, grid=False, frame=True)
+    ax.set_xticks(range(values.shape[1]), [str(name) for name in col_labels])
+    ax.set_yticks(range(values.shape[0]), [str(name) for name in row_labels])
+    if max(len(str(name)) for name in col_labels) * 0.075 > cell:
+        for text in ax.get_xticklabels():
+            text.set(rotation=35, ha="right", rotation_mode="anchor")
+    bar = colour_bar(figure, image, ax, label)
+    if log:
+        marks = np.geomspace(norm.vmin, norm.vmax, 4)
+        bar.set_ticks(marks, labels=[format(mark, ".3g") for mark in marks])
+        bar.minorticks_off()
     head(figure, title)
     return figure
 

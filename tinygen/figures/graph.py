@@ -8,13 +8,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.colors import Normalize
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 from scipy.optimize import linprog
 
-from .style import INK, MAP, SMALL, TITLE, colour_bar, new_figure
+from .style import INK, MAP, SMALL, TITLE, ink_on, new_figure
 
 # What a node is shows in its outline as well as its colour: fill, and box style ("round", "square" or "ellipse").
 KINDS = {"input": ("#dfe3ff", "ellipse"), "parameter": ("#fdeccb", "square"), "constant": ("#ececec", "square"),
@@ -235,7 +235,7 @@ def _draw_node(ax, node, x, top, width, norm, value):
     ink = INK
     if value is not None:
         fill = ScalarMappable(norm, MAP).to_rgba(value)
-        ink = "white" if np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55 else INK
+        ink = ink_on(fill)
     style = {"facecolor": fill, "edgecolor": INK, "linewidth": 0.9, "zorder": 3}
     if outline == "ellipse":
         ax.add_patch(Ellipse((x, top - _HIGH / 2), width * 1.12, _HIGH * 1.1, **style))

@@ -141,7 +141,8 @@ def plane_map(values, limits, *, label, axes=("$z_1$", "$z_2$"), paths=None, poi
     values (H, W), or {panel title: (H, W)}: values[i, j] belongs to the i-th y from below and the j-th x, over limits
     ((x low, x high), (y low, y high)) or (low, high) for both; e.g. singular values of dG/dz, the magnification
     sqrt(det J'J), an energy density. label names the colour bar. log: a logarithmic scale, for positive values.
-    paths = {name: (T, 2)} are drawn over the field, ends marked; points (N, 2) as small dots. Returns a Figure.
+    paths = {name: (T, 2)} are drawn over the field, ends marked; points (N, 2) as white dots, {name: (N, 2)} each in its
+    colour. Returns a Figure.
     """
     caller = "plane_map"
     limits = as_limits(caller, limits)
@@ -152,7 +153,8 @@ def plane_map(values, limits, *, label, axes=("$z_1$", "$z_2$"), paths=None, poi
         raise ValueError(f"{caller}: log=True needs positive values; the smallest is {lowest:g}")
     if min(min(field.shape) for field in fields.values()) < 2:
         raise ValueError(f"{caller}: a field needs at least 2 x 2 values, got {[field.shape for field in fields.values()]}")
-    points = None if points is None else as_points(caller, "points", points)
+    clouds = {} if points is None else {name: as_points(caller, f"points[{name!r}]", cloud) for name, cloud in (
+        points if hasattr(points, "items") else {"": points}).items()}
     paths = {} if paths is None else {name: as_points(caller, f"paths[{name!r}]", path)
                                       for name, path in as_mapping(caller, "paths", paths).items()}
     (x0, x1), (y0, y1) = limits
@@ -167,16 +169,17 @@ def plane_map(values, limits, *, label, axes=("$z_1$", "$z_2$"), paths=None, poi
         if np.ptp(field) > 0:
             ax.contour(xs, ys, field, levels=np.linspace(low, high, 9)[1:-1], colors="white", linewidths=0.5, alpha=0.6,
                        linestyles="solid")
-        if points is not None:
-            ax.scatter(points[:, 0], points[:, 1], s=4, c="white", edgecolors=INK, linewidths=0.3)
+        for index, (cloud_name, cloud) in enumerate(clouds.items()):
+            ax.scatter(cloud[:, 0], cloud[:, 1], s=13 if cloud_name else 5, marker=MARKERS[index % 10], linewidths=0.4,
+                       c=PALETTE[(len(paths) + index) % 10] if cloud_name else "white", zorder=3, label=cloud_name or None,
+                       edgecolors="white" if cloud_name else INK)
         for index, (path_name, path) in enumerate(paths.items()):
             _draw_path(ax, path, path_name, index)
         ax.set(xlim=(x0, x1), ylim=(y0, y1))
         dress(ax, title=name, xlabel=axes[0], ylabel=axes[1], grid=False, frame=True)
-        if 1 / 3 < (x1 - x0) / (y1 - y0) < 3:
+        if 0.8 < (x1 - x0) / (y1 - y0) < 1.25:
             ax.set_aspect("equal")
-    if paths:
-        legend_above(drawn[0])
+    legend_above(drawn[0])
     bar = colour_bar(figure, mesh, drawn, label)
     if log:
         _power_ticks(bar, low, high)

@@ -11,12 +11,14 @@ from .style import (GUIDE, INK, MAP, MARKERS, PALETTE, SMALL, colour_bar, dress,
 _REAL, _FAKE = 0, 5                      # palette places: blue dots are real, red triangles generated, in every figure
 
 
-def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label="critic", resolution=80, title=None):
+def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label="critic", value_range=None,
+               resolution=80, title=None):
     """The critic's value over the plane as grey bands with contours, real and generated points, and their gradients.
 
     critic: a function (M, 2) -> (M,), or its values (H, W) with values[i, j] at the i-th y from below and the j-th x.
     real (N, 2), fake (M, 2); arrows (M, 2) start at the fake points: the direction one generator step pushes each, drawn
-    at one common scale so that the longest spans a tenth of the axes. limits default to the clouds. Returns a Figure.
+    at one common scale so that the longest spans a tenth of the axes. limits default to the clouds. value_range =
+    (low, high) fixes the greys, so that frames of one film can be compared. Returns a Figure.
     """
     caller = "critic_map"
     real, fake, arrows = (None if value is None else as_points(caller, name, value)
@@ -39,7 +41,7 @@ def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label=
             raise ValueError(f"{caller}: critic {values.shape} must have at least 2 x 2 values")
         x, y = np.linspace(x0, x1, values.shape[1]), np.linspace(y0, y1, values.shape[0])
     figure, (ax,) = new_panels(1, width=5.4, height=4.7)
-    _draw_critic(figure, ax, x, y, values.astype(float), label)
+    _draw_critic(figure, ax, x, y, values.astype(float), label, value_range)
     _draw_clouds(ax, real, fake)
     if arrows is not None:
         longest = np.hypot(*arrows.T).max()
@@ -55,14 +57,15 @@ def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label=
     return figure
 
 
-def _draw_critic(figure, ax, x, y, values, label):
+def _draw_critic(figure, ax, x, y, values, label, value_range):
     """Light greys only, dark where the critic is low, so that coloured points stand out in print as well."""
-    low, high = values.min(), values.max()
+    low, high = (values.min(), values.max()) if value_range is None else value_range
+    values = np.clip(values, low, high)
     if high - low < 1e-12 * max(1.0, abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     levels = MaxNLocator(12).tick_values(low, high)
-    step = levels[-1] - levels[0]
-    bands = ax.contourf(x, y, values, levels=levels, cmap="gray", vmin=levels[0] - 1.4 * step, vmax=levels[-1])
+    span = levels[-1] - levels[0]
+    bands = ax.contourf(x, y, values, levels=levels, cmap="gray", vmin=levels[0] - 1.4 * span, vmax=levels[-1])
     ax.contour(x, y, values, levels=levels, colors="white", linewidths=0.6, linestyles="solid")
     colour_bar(figure, bands, ax, label).locator = MaxNLocator(6)
 
@@ -74,6 +77,39 @@ def _draw_clouds(ax, real, fake):
     if fake is not None:
         ax.scatter(fake[:, 0], fake[:, 1], s=17, c=PALETTE[_FAKE], marker="^", linewidths=0.3, edgecolors="white",
                    label="generated", zorder=5, rasterized=True)
+
+
+def point_panels(panels, *, labels=None, curve=None, axes=("$x$", "$y$"), title=None):
+    """Clouds of points side by side on the same axes: data, corrupted, denoised; real and generated.
+
+    panels = {panel title: (N, 2)}; labels (N,) integers colour them where all panels hold the same N points; curve
+    (T, 2) is drawn in each, e.g. the manifold the data lie on. Returns a Figure.
+    """
+    caller = "point_panels"
+    clouds = {name: as_points(caller, f"panels[{name!r}]", cloud)
+              for name, cloud in as_mapping(caller, "panels", panels).items()}
+    curve = None if curve is None else as_points(caller, "curve", curve)
+    low, high = _bounds([*clouds.values(), *([] if curve is None else [curve])])
+    figure, drawn = new_panels(len(clouds), height=3.2)
+    for ax, (name, cloud) in zip(drawn, clouds.items()):
+        classes = np.zeros(len(cloud), dtype=int) if labels is None else as_labels(caller, "labels", labels, len(cloud))
+        for k in np.unique(classes):
+            ax.scatter(*cloud[classes == k].T, s=float(np.clip(6000 / len(cloud), 3, 16)), c=PALETTE[k % 10],
+                       marker=MARKERS[k % 10], alpha=0.8, linewidths=0, rasterized=True)
+        if curve is not None:
+            ax.plot(curve[:, 0], curve[:, 1], color=INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=3)
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        dress(ax, title=name, xlabel=axes[0], ylabel=axes[1])
+    head(figure, title)
+    return figure
+
+
+def _bounds(clouds):
+    """(low, high) of all clouds (N, 2) with a small margin, each axis by itself."""
+    everything = np.concatenate(clouds)
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    edge = 0.05 * np.maximum(high - low, 1e-6)
+    return low - edge, high + edge
 
 
 def generator_manifold(mesh, *, real=None, limits=None, title=None):
@@ -136,10 +172,7 @@ def domain_maps(maps, *, labels=None, target=None, title=None):
         if labels is not None:
             labels = as_labels(caller, "labels", labels, len(pairs[name][0]))
     target = None if target is None else as_points(caller, "target", target)
-    everything = np.concatenate([part for pair in pairs.values() for part in pair] + ([] if target is None else [target]))
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    edge = 0.05 * max((high - low).max(), 1e-6)
-    low, high = low - edge, high + edge
+    low, high = _bounds([part for pair in pairs.values() for part in pair] + ([] if target is None else [target]))
     width = 5.4 if len(pairs) == 1 else 3.7
     figure, drawn = new_panels(len(pairs), width=width,
                                height=1.15 + (width - 0.6) * np.clip((high - low)[1] / (high - low)[0], 0.4, 1.5))

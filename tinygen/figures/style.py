@@ -87,6 +87,11 @@ def whole_ticks(axis, values):
         axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
 
 
+def ink_on(colour):
+    """White or black text, whichever reads better on an (r, g, b, ...) colour: by its luma (ITU-R BT.601)."""
+    return "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.55 else INK
+
+
 def number(value, form="g"):
     """A number as text, with a true minus sign."""
     return format(value, form).replace("-", "\N{MINUS SIGN}")
