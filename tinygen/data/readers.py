@@ -101,7 +101,7 @@ def read_cifar_binary(path):
         if len(data) == 0 or len(data) % CIFAR_RECORD:
             raise ValueError(f"it has {len(data):,} bytes, not a whole number of records of {CIFAR_RECORD:,}")
         records = data.reshape(-1, CIFAR_RECORD)
-        return records[:, 1:].reshape(-1, *CIFAR_IMAGE), _labels(records[:, 0])
+        return records[:, 1:].copy().reshape(-1, *CIFAR_IMAGE), _labels(records[:, 0])
 
 
 def read_cifar_pickle(path):

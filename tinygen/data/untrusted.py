@@ -4,6 +4,7 @@ A data file may be cut short, be something else altogether, or be made to do har
 kilobyte that decompresses without end. Readers take their bytes from here, so each of them is safe from that once.
 """
 import contextlib
+import errno
 import os
 import posixpath
 import struct
@@ -28,7 +29,9 @@ def reading(path, function, kind, remedy="delete it and fetch it again"):
         yield
     except (FileNotFoundError, IsADirectoryError) as error:
         raise FileNotFoundError(f"{function}: {path} is not a file; check the path") from error
-    except DAMAGED as error:
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:      # EINVAL: sent to a place before the file's start
+            raise
         reason = str(error) or type(error).__name__
         raise ValueError(f"{function}: {path} cannot be read as {kind}: {reason}; {remedy}") from error
 
