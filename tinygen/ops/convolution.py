@@ -67,7 +67,7 @@ def _turned(padding, kernel, dilation):
 
 
 @primitive(lambda g, y, x, w, b=None, **k: _conv_transpose2d(g, w, size=x.shape[2:], **k),
-           lambda g, y, x, w, b=None, **k: conv2d_weight(x, g, kernel=w.shape[2:], **k),
+           lambda g, y, x, w, b=None, **k: _conv2d_weight(x, g, kernel=w.shape[2:], **k),
            lambda g, y, x, w, b=None, **k: channel_sum(g))
 def _conv2d(x, w, b=None, *, stride, padding, dilation):
     xs, ws = channels_last(x), _kernel_layout(w)
@@ -80,7 +80,7 @@ def _conv2d(x, w, b=None, *, stride, padding, dilation):
 
 
 @primitive(lambda g, x, y, w, b=None, *, size, **k: _conv2d(g, w, **k),
-           lambda g, x, y, w, b=None, *, size, **k: conv2d_weight(g, y, kernel=w.shape[2:], **k),
+           lambda g, x, y, w, b=None, *, size, **k: _conv2d_weight(g, y, kernel=w.shape[2:], **k),
            lambda g, x, y, w, b=None, **k: channel_sum(g))
 def _conv_transpose2d(y, w, b=None, *, size, stride, padding, dilation):
     ys, ws = channels_last(y), _kernel_layout(w)
@@ -90,8 +90,7 @@ def _conv_transpose2d(y, w, b=None, *, size, stride, padding, dilation):
 
 @primitive(lambda g, w, x, y, kernel, **k: _conv_transpose2d(y, g, size=x.shape[2:], **k),
            lambda g, w, x, y, kernel, **k: _conv2d(x, g, **k))
-def conv2d_weight(x, y, *, kernel, stride, padding, dilation):
-    """The third face: x (N, C, H, W), y (N, O, OH, OW) -> (O, C, kh, kw), the gradient of <conv2d(x, w), y> in w."""
+def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
     xs, ys = channels_last(x), channels_last(y)
     if stride == (1, 1) and x.shape[1] > y.shape[1]:                  # unfold the side with fewer channels
         w = kernels.correlate_weight(ys, xs, kernel, stride, _turned(padding, kernel, dilation), dilation)
@@ -116,6 +115,8 @@ def _check_weight(function, x, w, b, x_axis, out_axis):
     if x.shape[1] != w.shape[x_axis]:
         raise ValueError(f"{function}: x {x.shape} has {x.shape[1]} channels, weight {w.shape} expects {w.shape[x_axis]}; "
                          "layout is (N, C, H, W)")
+    if x.dtype != w.dtype:
+        raise TypeError(f"{function}: x {x.shape} is {x.dtype}, weight {w.shape} is {w.dtype}; convert one, as with x.to(np.{w.dtype})")
     if b is not None and b.shape != (w.shape[out_axis],):
         raise ValueError(f"{function}: bias {b.shape} does not fit weight {w.shape}; expected ({w.shape[out_axis]},)")
 
@@ -135,6 +136,24 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1):
                          f"{dilation}; the output would have size {tuple(out)}")
     inputs = (x, w) if b is None else (x, w, b)
     return _conv2d(*inputs, stride=stride, padding=padding, dilation=dilation)
+
+
+def conv2d_weight(x, y, *, kernel, stride=1, padding=0, dilation=1):
+    """w[o, c, a, b] = sum_{n, i, j} x[n, c, i s + a d - p, j s + b d - p] y[n, o, i, j]: the gradient of <conv2d(x, w), y> in w.
+
+    x (N, C, H, W), y (N, O, OH, OW), kernel kh or (kh, kw) -> (O, C, kh, kw). Raises ValueError where y has not the shape
+    that conv2d gives.
+    """
+    _check_image("conv2d_weight", x)
+    _check_image("conv2d_weight", y, "y")
+    kernel, stride = pair(kernel, "kernel", "conv2d_weight"), pair(stride, "stride", "conv2d_weight")
+    dilation = pair(dilation, "dilation", "conv2d_weight")
+    padding = pads(padding, kernel, stride, dilation, "conv2d_weight")
+    expected = (x.shape[0], *(kernels.out_size(*a) for a in zip(x.shape[2:], kernel, stride, padding, dilation)))
+    if (y.shape[0], *y.shape[2:]) != expected:
+        raise ValueError(f"conv2d_weight: y {y.shape} does not fit; from x {x.shape} with kernel {kernel} conv2d makes (N, O, OH, OW) "
+                         f"= ({expected[0]}, O, {expected[1]}, {expected[2]})")
+    return _conv2d_weight(x, y, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
 
 
 def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, dilation=1):
