@@ -1,30 +1,20 @@
 """What the tests of training share."""
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).with_name("toy_training.py")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def toy():
-    """The module toy_training, and `toy.process(...)`, which runs it as a process of its own."""
+    """The module toy_training."""
     spec = importlib.util.spec_from_file_location("toy_training", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-
-    def process(out, epochs, pause=0.0, *more):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen([sys.executable, str(SCRIPT), str(out), str(epochs), str(pause), *more],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    return SimpleNamespace(train=module.train, Weights=module.Weights, Momentum=module.Momentum, process=process)
+    return module
 
 
 @pytest.fixture(scope="session")
@@ -51,5 +41,5 @@ def same_run():
 @pytest.fixture
 def quick_curves(monkeypatch):
     """An empty curves.png, for tests that are about something else: the real one takes half a second."""
-    from tinygen.figures import curves, style
-    monkeypatch.setattr(curves, "training_curves", lambda history, **options: style.new_figure(0.1, 0.1))
+    from tinygen import figures
+    monkeypatch.setattr(figures, "training_curves", lambda history, **options: figures.new_figure(0.1, 0.1))

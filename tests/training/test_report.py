@@ -34,12 +34,12 @@ def test_the_page_shows_all_of_it_and_fetches_nothing(tmp_path):
     write_report(tmp_path / "index.html", title="vae", status="20 epochs, finished", command="python -m demos vae",
                  settings={"data": "mnist", "hidden": [500, 400], "lr": 0.001}, machine={"threads": 2},
                  history=[{"epoch": 1, "loss": 154.234}, {"epoch": 2, "loss": 150.0, "test": 151.0}],
-                 results={"test_loss": 151.26}, figures=[tmp_path / "latent_space.png", tmp_path / "gone.png"])
+                 results={"test_loss": 151.26}, figures={"latent_space": tmp_path / "latent_space.png", "gone": tmp_path / "gone.png"})
     text = (tmp_path / "index.html").read_text()
     page = Page(text)
     assert page.open == [] and all(address.startswith("data:") for address in page.fetched) and len(page.fetched) == 2
     assert not re.search(r"https?:|//|@import|url\(", re.sub(r"base64,[^\"]*", "", text))
-    for words in ("vae", "20 epochs, finished", "python -m demos vae", "500, 400", "0.001", "154.2", "Test loss", "151.3",
+    for words in ("vae", "20 epochs, finished", "python -m demos vae", "500, 400", "0.001", "154.2", "test loss", "151.3",
                   "Latent space", "threads"):
         assert words in page.words, words
 
@@ -51,9 +51,9 @@ def test_what_is_empty_is_left_out(tmp_path):
 
 def test_text_is_escaped(tmp_path):
     nasty = '<script>alert("&")</script>'
-    (tmp_path / "a&b.png").write_bytes(PIXEL)
+    (tmp_path / "a.png").write_bytes(PIXEL)
     write_report(tmp_path / "index.html", title=nasty, status=nasty, command=nasty, settings={nasty: nasty},
-                 history=[{nasty: 1.0}], results={nasty: 1.0}, figures=[tmp_path / "a&b.png"])
+                 history=[{nasty: 1.0}], results={nasty: 1.0}, figures={"a&b": tmp_path / "a.png"})
     text = (tmp_path / "index.html").read_text()
     assert "<script" not in text and "A&amp;b" in text and nasty in Page(text).words
 

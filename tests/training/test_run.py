@@ -69,14 +69,18 @@ def test_stopped_and_resumed_equals_uninterrupted(toy, tmp_path, same_run):
     same_run(tmp_path / "one", tmp_path / "two")
 
 
-def test_ten_steps_equal_five_and_five_in_a_new_process(toy, tmp_path, same_run):
-    processes = [toy.process(tmp_path / "one", 10), toy.process(tmp_path / "two", 5)]
-    assert all(p.wait() == 0 for p in processes), [p.stdout.read() for p in processes]
-    last = toy.process(tmp_path / "two", 10, 0, "resume")
-    output, _ = last.communicate()
-    processes[0].stdout.close(), processes[1].stdout.close()
-    assert last.returncode == 0 and "after epoch 5 of 10" in output
-    same_run(tmp_path / "one", tmp_path / "two")
+@pytest.mark.parametrize("forgotten", ["tinygen's generator", "the optimizer", "the module"])
+def test_the_comparison_sees_what_was_not_restored(toy, tmp_path, same_run, monkeypatch, forgotten):
+    toy.train(tmp_path / "one", 6)
+    toy.train(tmp_path / "two", 3)
+    if forgotten == "tinygen's generator":
+        monkeypatch.setattr(backend, "set_rng_state", lambda state: None)
+    else:
+        kind = toy.Momentum if forgotten == "the optimizer" else toy.Weights
+        monkeypatch.setattr(kind, "load_state_dict", lambda part, state: None)
+    toy.train(tmp_path / "two", 6, resume=True)
+    with pytest.raises(AssertionError):
+        same_run(tmp_path / "one", tmp_path / "two")
 
 
 def test_interrupted_in_an_epoch_the_folder_is_as_after_the_last_one(toy, tmp_path, same_run, capsys):

@@ -1,9 +1,10 @@
 """A training in plain NumPy that uses every source of randomness a run saves; as a script, a process to kill.
 
-    python toy_training.py OUT EPOCHS PAUSE [resume]
+As a script it has everything loaded and waits: for each line `OUT EPOCHS [resume]` on its standard input it forks a process
+that trains, and answers with that process's id, and, when it has ended, with its exit code.
 """
+import os
 import sys
-import time
 
 import tinygen as tg
 from tinygen.training import Run
@@ -47,7 +48,7 @@ class Momentum:
         self.v, self.steps = state["v"], int(state["steps"])
 
 
-def train(out, epochs=6, *, resume=False, pause=0.0, seed=1, data="toy", lr=0.1, size=4, each=lambda run, epoch: None):
+def train(out, epochs=6, *, resume=False, seed=1, data="toy", lr=0.1, size=4, each=lambda run, epoch: None):
     """Fit `size` weights to a target, with a noise of their own each step; returns the run."""
     settings = {"epochs": epochs, "seed": seed, "data": data, "lr": lr}
     with Run(out, settings, resume=resume, unit="points") as run:
@@ -65,11 +66,23 @@ def train(out, epochs=6, *, resume=False, pause=0.0, seed=1, data="toy", lr=0.1,
             if epoch >= 3:
                 run.log(late=float(model.w[0]))             # a column that comes later
             each(run, epoch)
-            time.sleep(pause)
         run.finish(w=model.w.sum())
     return run
 
 
+def serve():
+    """See the top of the file."""
+    from tinygen import figures  # noqa: F401  (the last thing a run would load)
+    for line in sys.stdin:
+        out, epochs, *rest = line.split("\t")
+        process = os.fork()
+        if not process:
+            sys.stdout = open(os.devnull, "w")
+            train(out, int(epochs), resume=bool(rest))
+            os._exit(0)
+        print(process, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
-    out, epochs, pause, *rest = sys.argv[1:]
-    train(out, int(epochs), pause=float(pause), resume=rest == ["resume"])
+    serve()

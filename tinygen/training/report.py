@@ -18,7 +18,8 @@ p { margin: .4rem 0; } .quiet { color: #5b6670; }
 dl.results { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1.8rem 0 0; }
 dl.results dt { color: #5b6670; font-size: .85rem; } dl.results dd { margin: 0; font-size: 1.6rem; line-height: 1.25; }
 figure { margin: 1.2rem 0 2rem; } figcaption { color: #5b6670; font-size: .9rem; margin-top: .4rem; }
-img { max-width: 100%; height: auto; display: block; border: 1px solid #e6eaee; border-radius: 3px; }
+img { max-width: 100%; max-height: 28rem; height: auto; width: auto; display: block; box-sizing: border-box;
+      border: 1px solid #e6eaee; border-radius: 3px; }
 .gallery { display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-start; } .gallery figure { max-width: 100%; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; } th, td { padding: .22rem 1.4rem .22rem 0; text-align: left; vertical-align: top; }
@@ -37,14 +38,14 @@ def write_report(path, *, title, status, command=None, settings=(), machine=(), 
     settings, machine:  {name: value}: what was asked for, and what it ran on
     history:            the rows of metrics.csv, {column: number} each
     results:            {name: number}: what came out at the end
-    figures:            files of PNG and GIF images, embedded in this order; those that are gone are left out
+    figures:            {caption: file} of PNG and GIF images, embedded in this order; those that are gone are left out
     """
-    settings, machine, results = dict(settings), dict(machine), dict(results)
+    settings, machine, results, figures = dict(settings), dict(machine), dict(results), dict(figures)
     body = [f"<h1>{html.escape(title)}</h1>", f'<p class="quiet">{html.escape(status)}</p>']
     if results:
         pairs = (f"<div><dt>{_words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in results.items())
         body.append(f'<dl class="results">{"".join(pairs)}</dl>')
-    images = [_figure(Path(file)) for file in figures if Path(file).is_file()]
+    images = [_figure(caption, Path(file)) for caption, file in figures.items() if Path(file).is_file()]
     if images:
         body += ["<h2>Figures</h2>", f'<div class="gallery">{"".join(images)}</div>']
     if history:
@@ -64,11 +65,12 @@ def write_report(path, *, title, status, command=None, settings=(), machine=(), 
         file.write("\n</body>\n</html>\n")
 
 
-def _figure(path):
+def _figure(caption, path):
     data = base64.b64encode(path.read_bytes()).decode()
-    name = _words(path.stem)
-    return (f'<figure><img src="data:image/{path.suffix[1:]};base64,{data}" alt="{name}">'
-            f"<figcaption>{name}</figcaption></figure>\n")
+    caption = _words(caption)
+    caption = caption[:1].upper() + caption[1:]
+    return (f'<figure><img src="data:image/{path.suffix[1:]};base64,{data}" alt="{caption}">'
+            f"<figcaption>{caption}</figcaption></figure>\n")
 
 
 def _history(rows):
@@ -100,6 +102,5 @@ def _value(value, exact=False):
 
 
 def _words(name):
-    """`latent_space` as "Latent space"."""
-    text = html.escape(str(name).replace("_", " ").replace("-", " "))
-    return text[:1].upper() + text[1:]
+    """`latent_space` as "latent space"."""
+    return html.escape(str(name).replace("_", " "))

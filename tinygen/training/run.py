@@ -171,13 +171,14 @@ class Run:
             self._pictures.append(name)
 
     def finish(self, **results):
-        """The run is complete: write the weights of every module that was kept (model.npz for `model`), the `results`
-        (numbers, in results.json), the curves, the animation and the page."""
+        """The run is complete: write the weights of every module and average that was kept (model.npz for `model`), the
+        `results` (numbers, in results.json), the curves, the animation and the page."""
         self.results = {name: _number(name, value) for name, value in results.items()}
         for name, part in self._parts.items():
-            if hasattr(part, "named_parameters"):
+            module = getattr(part, "average", part)                     # of an ExponentialMovingAverage, the module
+            if hasattr(module, "named_parameters"):
                 with replacing(self.out / f"{name}.npz") as file:
-                    np.savez(file, **part.state_dict())
+                    np.savez(file, **module.state_dict())
         write_json(self.out / "results.json", self.results)
         self._write_page("finished")
         self._save(finished=True)               # last: a run that is killed before this comes here again when resumed
@@ -197,18 +198,18 @@ class Run:
 
     def _write_page(self, status):
         from tinygen import figures
-        from tinygen.figures.curves import training_curves
-        if len(self.history) > 1:
-            figures.save(training_curves(self.history, x=self._unit), self.out / "curves.png")
         snapshots = [name for name in self._pictures if name.startswith("samples/")]
+        shown = {Path(name).stem: name for name in self._pictures if name not in snapshots}
+        if len(self.history) > 1:
+            figures.save(figures.training_curves(self.history, x=self._unit), self.out / "curves.png")
+            shown = {"curves": "curves.png", **shown}
         if snapshots:
             figures.write_gif([self.out / name for name in snapshots], self.out / "samples.gif", fps=2)
-        others = [name for name in self._pictures if name not in snapshots]
+            shown |= {f"samples, {Path(snapshots[-1]).stem}": snapshots[-1], "samples over time": "samples.gif"}
         write_report(self.out / "index.html", title=self.out.resolve().name,
                      status=f"{self._total:,} {self._unit}s, {status}, {duration(self.seconds)} of training",
                      command=command(), settings=self.settings, machine=self.machine, history=self.history,
-                     results=self.results,
-                     figures=[self.out / name for name in ("curves.png", *others, *snapshots[-1:], "samples.gif")])
+                     results=self.results, figures={caption: self.out / name for caption, name in shown.items()})
 
     # ---- the folder --------------------------------------------------------------------------------------------------
 
