@@ -378,10 +378,11 @@ def grad(output, inputs, grad_output=None, create_graph=False):
 
 class no_grad:
     """`with no_grad():` (or a decorator): operations compute values and record nothing."""
+    recording = False
 
     def __enter__(self):
         global _recording
-        self.before, _recording = _recording, False
+        self.before, _recording = _recording, self.recording
 
     def __exit__(self, *error):
         global _recording
@@ -393,3 +394,8 @@ class no_grad:
             with no_grad():
                 return function(*args, **kwargs)
         return without_recording
+
+
+class enable_grad(no_grad):
+    """`with enable_grad():` record again, inside no_grad: for a value that is itself made of a gradient."""
+    recording = True
