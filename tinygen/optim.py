@@ -19,7 +19,7 @@ from .kernels.layout import in_layout_of
 
 
 class Optimizer:
-    """The part all optimizers share. A subclass names its per-parameter `slots` and defines `update(p, g, slots)`."""
+    """The part all optimizers share. A subclass names its per-parameter `slots` and defines `update(p, g, slots)`, in place."""
 
     slots = ()
 
@@ -57,6 +57,7 @@ class Optimizer:
         if len(grads) != len(self.parameters):
             raise ValueError(f"step: {len(grads)} gradients for {len(self.parameters)} parameters")
         self.steps += 1
+        updates = []
         for i, (p, g) in enumerate(zip(self.parameters, grads)):
             if g is None:
                 continue
@@ -67,8 +68,14 @@ class Optimizer:
             for s in slots:                                        # follow a parameter that was moved or converted
                 if slots[s].dtype != p.dtype or type(slots[s]) is not type(p.data):
                     slots[s] = in_layout_of(to(host(slots[s]).astype(p.dtype), p.device), p.data)
-            self.update(p.data, g, slots)
+            updates.append((p.data, g, slots))
             mark_updated(p)
+        self.update_all(updates)
+
+    def update_all(self, updates):
+        """The step of every (parameter array, gradient array, slots)."""
+        for p, g, slots in updates:
+            self.update(p, g, slots)
 
     def zero_grad(self):
         """Forget every parameter's `.grad`."""
@@ -157,13 +164,13 @@ class Adam(Optimizer):
             raise ValueError(f"{type(self).__name__}: betas {betas} are not in [0, 1)")
         super().__init__(parameters, lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
 
-    def update(self, p, g, slots):
-        """One parameter's step."""
+    def update_all(self, updates):
+        """The step of all parameters, shared out to the threads together."""
         if self.weight_decay and not self.decoupled:
-            g = g + self.weight_decay * p
+            updates = [(p, g + self.weight_decay * p, slots) for p, g, slots in updates]
         (b1, b2), t = self.betas, self.steps
-        pointwise.adam(p, g, slots["m"], slots["v"], self.lr, b1, b2, self.eps, 1 - b1 ** t, 1 - b2 ** t,
-                       self.weight_decay if self.decoupled else 0.0)
+        pointwise.adam([(p, g, slots["m"], slots["v"]) for p, g, slots in updates], self.lr, b1, b2, self.eps,
+                       1 - b1 ** t, 1 - b2 ** t, self.weight_decay if self.decoupled else 0.0)
 
 
 class AdamW(Adam):

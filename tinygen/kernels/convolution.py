@@ -189,6 +189,8 @@ def correlate(x, w, bias, stride, padding, dilation, out):
 def correlate_weight(x, y, kernel, stride, padding, dilation):
     """The gradient of `correlate` with respect to w, (kh, kw, C, O): unfolded x, transposed, times y, summed over tiles."""
     module, (n, rows, columns, O), C, kw = xp(x), y.shape, x.shape[3], kernel[1]
+    if not n:
+        return module.zeros((*kernel, C, O), x.dtype)
     g = _together(n * rows * columns, columns, kernel, C, O, stride, dilation) if module is np else 1
     step = stride[1]
     if g > 1:

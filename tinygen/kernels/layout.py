@@ -3,8 +3,8 @@ import numpy as np
 
 from ..backend import parallel, xp
 
-SPLIT = 1 << 17     # elements from which a second thread pays for its start (about 50 us)
-CHUNK = 1 << 15     # elements of a block that several passes go over: 128 kB of float32 an operand, within the L2 cache
+SPLIT = 1 << 19     # elements from which a second thread pays for its start (about 50 us)
+CHUNK = 1 << 17     # elements of a block that several passes go over; in shorter ones the threads wait for each other's lock
 
 
 def channels_last(x):
@@ -67,6 +67,28 @@ def blockwise(work, *arrays, chunk=CHUNK):
     else:
         parallel(part_of, n, blas=False)
     return True
+
+
+def everywhere(work, groups, chunk=1 << 18):
+    """work(*blocks) over each group of arrays of one shape and memory order, all groups shared out to the threads together."""
+    pieces = []
+    for arrays in groups:
+        views, orders = zip(*map(flat, arrays))
+        if type(arrays[0]) is not np.ndarray or any(v is None for v in views) or len(set(orders)) > 1:
+            work(*arrays)
+            continue
+        pieces += [[v[i:i + chunk] for v in views] for i in range(0, arrays[0].size, chunk)]
+    sizes = np.cumsum([0] + [p[0].size for p in pieces])
+
+    def share(part):                                              # equal numbers of elements, not of pieces
+        first, last = np.searchsorted(sizes, [part.start, part.stop])
+        for piece in pieces[first:last]:
+            work(*piece)
+    total = int(sizes[-1])
+    if total < SPLIT // 4:
+        share(slice(0, total))
+    else:
+        parallel(share, total, blas=False)
 
 
 def spread(function, x):

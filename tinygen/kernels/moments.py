@@ -7,7 +7,7 @@ import numpy as np
 
 from ..backend import parallel, xp
 
-ROWS = 1 << 15      # elements a block: it stays in the cache between the passes over it
+ROWS = 1 << 18      # elements a block: in shorter ones the threads wait for each other's lock
 
 
 def as_rows(x):
@@ -32,7 +32,7 @@ def _summed(work, rows, channels):
         for block in blocks[part]:
             total = total + work(block).astype(np.float64)
         return total
-    totals = parallel(of_thread, len(blocks)) if rows * channels > 4 * ROWS else [of_thread(slice(None))]
+    totals = parallel(of_thread, len(blocks)) if rows * channels > 2 * ROWS else [of_thread(slice(None))]
     return sum(totals[1:], totals[0])
 
 
@@ -111,7 +111,7 @@ def affine(out, *terms, shift=None):
             j = min(i + step, part.stop)
             apply(folded[0][i:j], [m[i:j] for m in folded[1:]], a, s)
 
-    if out.size > 4 * ROWS and xp(out) is np:
+    if out.size > 2 * ROWS and xp(out) is np:
         parallel(work, len(folded[0]), blas=False)
     else:
         apply(folded[0], folded[1:], a, s)

@@ -1,8 +1,10 @@
 """Elementwise kernels of several passes, done a block at a time so that the passes after the first stay in the cache."""
+import math
+
 import numpy as np
 
 from ..backend import xp
-from .layout import SPLIT, in_layout_of, blockwise
+from .layout import SPLIT, blockwise, everywhere, in_layout_of
 
 
 def _fused(work, *arrays):
@@ -47,6 +49,30 @@ def gate(g, x, slope):
     return _fused(work, x, g)
 
 
+def elu(x, alpha):
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere."""
+    m = xp(x)
+
+    def work(x, y):
+        m.minimum(x, 0.0, out=y)
+        m.expm1(y, out=y)
+        if alpha != 1:
+            y *= alpha
+        y += m.maximum(x, 0.0)
+    return _fused(work, x)
+
+
+def tail(g, y):
+    """g * (1 + min(y, 0)): the backward of elu(x) = y, for alpha = 1."""
+    m = xp(y)
+
+    def work(y, g, out):
+        m.minimum(y, 0.0, out=out)
+        out += 1.0
+        out *= g
+    return _fused(work, y, g)
+
+
 def bce_with_logits(x, t):
     """max(x, 0) - x t + log(1 + exp(-|x|)): minus the log-probability of a Bernoulli target t under the logit x."""
     m = xp(x)
@@ -74,29 +100,29 @@ def sigmoid(x):
     return _fused(work, x)
 
 
-def adam(p, g, m, v, lr, beta1, beta2, eps, correction1, correction2, decay):
-    """One step of Adam in place: p, m and v change. With `decay`, the weights shrink by lr * decay first (AdamW).
+def adam(tensors, lr, beta1, beta2, eps, correction1, correction2, decay):
+    """One step of Adam in place for every (p, g, m, v) in `tensors`: p, m and v change. `decay` is AdamW's.
 
-    m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;  p <- p - lr / c1 * m / (sqrt(v / c2) + eps)
+    m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;  p <- (1 - lr decay) p - lr / c1 * m / (sqrt(v / c2) + eps)
+
+    computed as p - a m / (sqrt(v) + eps sqrt(c2)) with a = lr sqrt(c2) / c1, which is one pass less.
     """
-    a = xp(p)
+    rate, floor, root = lr * math.sqrt(correction2) / correction1, eps * math.sqrt(correction2), math.sqrt(1 - beta2)
 
     def work(p, g, m, v):
+        a = xp(p)
         if decay:
             p *= 1 - lr * decay
-        t = a.subtract(g, m)
-        t *= 1 - beta1
+        m *= beta1
+        t = a.multiply(g, 1 - beta1)
         m += t
-        a.multiply(g, g, out=t)
-        t -= v
-        t *= 1 - beta2
+        v *= beta2
+        a.multiply(g, root, out=t)
+        a.multiply(t, t, out=t)
         v += t
-        a.multiply(v, 1 / correction2, out=t)
-        a.sqrt(t, out=t)
-        t += eps
+        a.sqrt(v, out=t)
+        t += floor
         a.divide(m, t, out=t)
-        t *= lr / correction1
+        t *= rate
         p -= t
-    g = in_layout_of(g, p)
-    if type(p) is not np.ndarray or not blockwise(work, p, g, m, v, chunk=1 << 14):
-        work(p, g, m, v)
+    everywhere(work, [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors])

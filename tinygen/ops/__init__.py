@@ -4,6 +4,7 @@ Reading order: elementwise, shaping, reduction, linear, convolution, pooling, no
 """
 from ..autograd import Tensor
 from ..backend import host, is_array, uniform, xp
+from ..kernels.layout import in_layout_of
 from .convolution import conv2d, conv2d_weight, conv_transpose2d
 from .elementwise import (abs_, add, as_mask, bce_with_logits, clip, cos, divide, elu, exp, expm1, gate, leaky_relu, log, log1p,
                           log_sigmoid, maximum, minimum, multiply, negative, power, relu, sigmoid, sign, sin, softplus, sqrt,
@@ -23,7 +24,7 @@ def dropout(x, p=0.5, training=True):
     if not training or p == 0:
         return x
     keep = uniform(x.shape, like=x) >= p                    # drawn outside any operation: the same mask at every order
-    return x * (keep.astype(x.dtype) * (1.0 / (1.0 - p)))
+    return x * in_layout_of(keep.astype(x.dtype) * (1.0 / (1.0 - p)), as_mask(x))
 
 
 def _shape_of(arguments):

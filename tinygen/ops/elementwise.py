@@ -47,7 +47,7 @@ def negative(x):
     return -x
 
 
-@elementwise(lambda g, y, x, p: g * p * power(x, p=p - 1) if p else g * 0.0)
+@elementwise(lambda g, y, x, p: g * (power(x, p=p - 1) * p) if p else g * 0.0)
 def power(x, *, p):
     """x ** p for a plain number p. The 0th power is the constant 1, also at x = 0, so x**2 has all its derivatives there."""
     if not isinstance(p, numbers.Real):
@@ -204,14 +204,16 @@ def leaky_relu(x, *, slope=0.01):
     return pointwise.rectify(x, slope)
 
 
-@primitive(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha))
+@primitive(lambda h, out, g, y: tail(h, y), lambda h, out, g, y: gate(h * g, -y))
+def tail(g, y):
+    """g * (1 + min(y, 0)): the backward of y = elu(x) for alpha = 1, as exp(x) = 1 + y where x < 0."""
+    return pointwise.tail(g, y)
+
+
+@primitive(lambda g, y, x, alpha: tail(g, y) if alpha == 1 else g * where(x > 0, 1.0, y + alpha))
 def elu(x, *, alpha=1.0):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
-    m = xp(x)
-    below = spread(m.expm1, m.minimum(x, 0.0))
-    if alpha != 1:
-        below *= alpha
-    return m.maximum(x, 0.0) + below
+    return pointwise.elu(x, alpha)
 
 
 @primitive(lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x)

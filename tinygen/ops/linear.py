@@ -1,5 +1,6 @@
 """Matrix products and the affine layer."""
 from ..autograd import primitive
+from ..kernels import matrix
 from ..kernels.moments import column_sums
 from .shaping import broadcast_to, reshape, sum_to, transpose
 
@@ -12,7 +13,7 @@ def swap(x):
 @primitive(lambda g, y, a, b: product(g, swap(b)), lambda g, y, a, b: product(swap(a), g), fit=sum_to)
 def product(a, b):
     """The matrix product of the last two axes of a (..., n, k) and b (..., k, m); leading axes broadcast."""
-    return a @ b
+    return matrix.matmul(a, b)
 
 
 def matmul(a, b):
@@ -37,7 +38,7 @@ def matmul(a, b):
            lambda g, y, x, w, b=None: product(swap(g), x),
            lambda g, y, x, w, b=None: column_sum(g))
 def _linear(x, w, b=None):
-    y = x @ w.T
+    y = matrix.matmul(x, w.T)
     if b is not None:
         y += b
     return y

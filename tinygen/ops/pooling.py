@@ -7,17 +7,12 @@ import numpy as np
 
 from ..autograd import Tensor, primitive
 from ..backend import to, xp
+from ..kernels import pooling as kernels
 from ..kernels.convolution import out_size
 from ..kernels.layout import channels_last, logical
 from .convolution import _check_image, pads, pair
 from .linear import product
 from .shaping import as_array, transpose
-
-
-def _taps(x, kernel, stride, rows, columns):
-    """The kh * kw views of a padded (N, H, W, C) array: view t holds element t of every window."""
-    (kh, kw), (sh, sw) = kernel, stride
-    return [x[:, a:a + sh * (rows - 1) + 1:sh, b:b + sw * (columns - 1) + 1:sw] for a in range(kh) for b in range(kw)]
 
 
 def _pad(x, padding, value):
@@ -55,37 +50,31 @@ def _geometry(function, x, kernel_size, stride, padding):
 # ---- one element of each window -------------------------------------------------------------------------------------------------------
 
 
-def _winners(x, *, kernel, stride, padding):
-    """Which element of each window is the largest (the first, if several), as uint8 or int32 (N, C, OH, OW)."""
-    taps = _taps(_pad(channels_last(x), padding, -np.inf), kernel, stride, *_sizes(x, kernel, stride, padding))
-    m = xp(x)
-    best, which = taps[0].copy(), m.zeros(taps[0].shape, np.uint8 if len(taps) < 256 else np.int32)
-    for i, tap in enumerate(taps[1:], 1):
-        better = tap > best
-        which += better * (which.dtype.type(i) - which)
-        m.maximum(best, tap, out=best)
-    return logical(which)
-
-
 @primitive(lambda g, y, x, **k: place(g, size=x.shape[2:], **k))
 def pick(x, *, which, kernel, stride, padding):
     """Element number `which` (N, C, OH, OW) of each window of x (N, C, H, W)."""
-    taps = _taps(_pad(channels_last(x), padding, 0), kernel, stride, *_sizes(x, kernel, stride, padding))
-    chosen, y = channels_last(which), xp(x).zeros(taps[0].shape, x.dtype)
-    for i, tap in enumerate(taps):
-        y += tap * (chosen == i)
-    return logical(y)
+    return logical(kernels.pick(_pad(channels_last(x), padding, 0), channels_last(which), kernel, stride))
 
 
 @primitive(lambda g, y, x, size, **k: pick(g, **k))
 def place(x, *, which, size, kernel, stride, padding):
     """The adjoint of `pick`: every element added at its place in zeros (N, C, *size)."""
-    xs, chosen, m = channels_last(x), channels_last(which), xp(x)
     (t, b), (l, r) = padding
-    y = m.zeros((len(xs), size[0] + t + b, size[1] + l + r, xs.shape[3]), x.dtype)
-    for i, tap in enumerate(_taps(y, kernel, stride, *xs.shape[1:3])):
-        tap += xs * (chosen == i)
-    return logical(_crop(y, padding, size))
+    padded = (len(x), size[0] + t + b, size[1] + l + r, x.shape[1])
+    return logical(_crop(kernels.place(channels_last(x), channels_last(which), padded, kernel, stride), padding, size))
+
+
+def _winners(x, *, kernel, stride, padding):
+    """(the largest element of each window, its number in the window) of an array x, as (N, C, OH, OW)."""
+    padded = _pad(channels_last(x), padding, -np.inf)
+    best, which = kernels.winners(padded, kernel, stride, *_sizes(x, kernel, stride, padding))
+    return logical(best), logical(which)
+
+
+@primitive(lambda g, y, x, aux, **k: place(g, which=_winners(as_array(x), **k)[1] if aux is None else aux, size=x.shape[2:], **k),
+           aux=True)
+def _max_pool2d(x, *, kernel, stride, padding):
+    return _winners(x, kernel=kernel, stride=stride, padding=padding)
 
 
 def max_pool2d(x, kernel_size, *, stride=None, padding=0):
@@ -93,8 +82,7 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0):
 
     The gradient goes to the largest element, the first of them in row-major order where several are equal.
     """
-    geometry = _geometry("max_pool2d", x, kernel_size, stride, padding)
-    return pick(x, which=_winners(as_array(x), **geometry), **geometry)
+    return _max_pool2d(x, **_geometry("max_pool2d", x, kernel_size, stride, padding))
 
 
 # ---- the sum of each window ---------------------------------------------------------------------------------------------------------------
@@ -103,7 +91,7 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0):
 @primitive(lambda g, y, x, **k: spread(g, size=x.shape[2:], **k))
 def sum_pool(x, *, kernel, stride, padding):
     """The sum over each window of x (N, C, H, W), with zeros as padding."""
-    taps = _taps(_pad(channels_last(x), padding, 0), kernel, stride, *_sizes(x, kernel, stride, padding))
+    taps = kernels.taps_of(_pad(channels_last(x), padding, 0), kernel, stride, *_sizes(x, kernel, stride, padding))
     y = taps[0].copy()
     for tap in taps[1:]:
         y += tap
@@ -118,7 +106,7 @@ def spread(x, *, size, kernel, stride, padding):
     full = (len(xs), size[0] + t + b, size[1] + l + r, xs.shape[3])
     apart = kernel == stride and all(n * k == f for n, k, f in zip(xs.shape[1:3], kernel, full[1:3]))
     y = (xp(x).empty if apart else xp(x).zeros)(full, x.dtype)
-    for tap in _taps(y, kernel, stride, *xs.shape[1:3]):
+    for tap in kernels.taps_of(y, kernel, stride, *xs.shape[1:3]):
         if apart:
             tap[...] = xs
         else:

@@ -1,0 +1,74 @@
+"""The kernels of max-pooling on (N, H, W, C) arrays: find the winner of each window, pick it, put it back.
+
+The elements of the windows are first copied side by side, one contiguous array a tap (a place in the window), so that every
+later pass is over contiguous memory, however few the channels.
+"""
+import numpy as np
+
+from ..backend import parallel, scratch, xp
+from .layout import SPLIT
+
+
+def taps_of(x, kernel, stride, rows, columns):
+    """The kh * kw views (N, rows, columns, C) of a padded x: view t holds element t of every window."""
+    (kh, kw), (sh, sw) = kernel, stride
+    return [x[:, a:a + sh * (rows - 1) + 1:sh, b:b + sw * (columns - 1) + 1:sw] for a in range(kh) for b in range(kw)]
+
+
+def over_batch(work, x):
+    """work(images) on slices of the batch, one a thread where x is large."""
+    if type(x) is np.ndarray and x.size >= SPLIT:
+        parallel(work, len(x), blas=False)
+    else:
+        work(slice(0, len(x)))
+
+
+def winners(x, kernel, stride, rows, columns):
+    """(largest element of each window, its number in the window: the first of equals), both (N, rows, columns, C)."""
+    m, shape = xp(x), (len(x), rows, columns, x.shape[3])
+    small = kernel[0] * kernel[1] < 256
+    best, which = m.empty(shape, x.dtype), m.zeros(shape, np.uint8 if small else np.int32)
+
+    def work(images):
+        taps = taps_of(x[images], kernel, stride, rows, columns)
+        top, number = best[images], which[images]
+        top[...] = taps[0]
+        tap = scratch(top.size, x.dtype, "tap").reshape(top.shape) if m is np else m.empty(top.shape, x.dtype)
+        for i, strided in enumerate(taps[1:], 1):
+            tap[...] = strided
+            m.maximum(number, m.greater(tap, top) * number.dtype.type(i), out=number)     # later taps have larger numbers
+            m.maximum(top, tap, out=top)
+    over_batch(work, x)
+    return best, which
+
+
+def pick(x, which, kernel, stride):
+    """Element number `which` (N, rows, columns, C) of each window of the padded x."""
+    m = xp(x)
+    y = m.zeros(which.shape, x.dtype)
+
+    def work(images):
+        for i, tap in enumerate(taps_of(x[images], kernel, stride, *which.shape[1:3])):
+            y[images] += m.ascontiguousarray(tap) * (which[images] == i)
+    over_batch(work, x)
+    return y
+
+
+def place(g, which, shape, kernel, stride):
+    """The adjoint of `pick`: every element of g added at its place in zeros of the padded shape (N, H, W, C)."""
+    m = xp(g)
+    (kh, kw), (sh, sw) = kernel, stride
+    rows, columns = g.shape[1:3]
+    apart = kh <= sh and kw <= sw                                     # no two windows share a place
+    covered = apart and (kh, kw) == (sh, sw) and shape[1:3] == (rows * kh, columns * kw)
+    y = (m.empty if covered else m.zeros)(shape, g.dtype)
+
+    def work(images):
+        for i, tap in enumerate(taps_of(y[images], kernel, stride, rows, columns)):
+            share = g[images] * (which[images] == i)
+            if apart:
+                tap[...] = share
+            else:
+                tap += share
+    over_batch(work, g)
+    return y
