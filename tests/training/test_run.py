@@ -235,6 +235,17 @@ def test_a_loop_that_keeps_nothing_is_refused(tmp_path):
         list(Run(tmp_path).epochs(3))
 
 
+@pytest.mark.parametrize("loop, message", [
+    (lambda run: run.epochs(-1), "Run.epochs: -1 epochs"), (lambda run: run.steps(4, every=0), "a row every 0")])
+def test_loops_that_make_no_sense_are_refused(toy, tmp_path, loop, message):
+    run = Run(tmp_path)
+    run.keep(model=toy.Weights())
+    with pytest.raises(ValueError, match=message):
+        list(loop(run))
+    with pytest.raises(ValueError, match="Run.update: a step on n = 0 examples"):
+        run.update(0, loss=1.0)
+
+
 def test_what_has_no_state_cannot_be_kept(tmp_path):
     with pytest.raises(TypeError, match="Run.keep: schedule is a function without load_state_dict"):
         Run(tmp_path).keep(schedule=lambda: 0)

@@ -59,7 +59,8 @@ class Run:
         self.epoch = self.step = 0              # finished epochs, and training steps in all
         self.seconds = 0.0                      # of training, over all processes
         self.history, self.results = [], {}     # the rows of metrics.csv; what `finish` was given
-        self._unit, self._total = "epoch", 0    # what the loop counts, and up to where
+        self._unit, self._total = "epoch", 0    # what the loop counts, and up to where;
+        self._index = 0                         # the one it is at
         self._parts = {}                        # what the checkpoint holds
         self._sums, self._logged = {}, {}       # the row to come: {name: (sum, weight)} and {name: number}
         self._pictures = []                     # files, in the order in which they were first drawn
@@ -108,8 +109,10 @@ class Run:
     def _loop(self, unit, total, every, size):
         if not self._parts:
             raise ValueError(f"Run.{unit}s: nothing would be saved; call run.keep(model=..., optimizer=...) first")
+        if total < 0 or every < 1:
+            raise ValueError(f"Run.{unit}s: {total} {unit}s with a row every {every}: the first must be 0 or more, the second 1 or more")
         self._restore(unit, total)
-        start, before = self._done, self.seconds
+        self._index, start, before = self._done, self._done, self.seconds
         self._progress = progress = Progress(size and size * total, done=start * (size or 0),
                                              unit="steps" if unit == "step" else self._progress.unit)
         for index in range(start + 1, total + 1):
@@ -117,6 +120,7 @@ class Run:
                 backend.manual_seed((self.settings.get("seed", 0), index))      # a GPU's generator has no state to save
             progress.label = f"{unit} {index:{len(f'{total:,}')},}/{total:,}"
             progress.skip()
+            self._index = index
             yield index
             if unit == "step":
                 self.step = index
@@ -130,23 +134,26 @@ class Run:
                 self._end_row()
 
     def update(self, n=1, **numbers):
-        """One training step on `n` examples is done. `numbers` (floats, or arrays and Tensors of one element) are shown,
-        and their averages, weighted by n, go into the row."""
-        numbers = {name: _number(name, value) for name, value in numbers.items()}
+        """One training step on `n` examples is done. The averages of `numbers` (floats, or arrays and Tensors of one
+        element) since the last row, weighted by n, are shown and go into the row to come."""
+        if n < 1:
+            raise ValueError(f"Run.update: a step on n = {n} examples; it must be 1 or more")
         for name, value in numbers.items():
             total, weight = self._sums.get(name, (0.0, 0))
-            self._sums[name] = total + n * value, weight + n
+            self._sums[name] = total + n * _number(name, value), weight + n
         if self._unit == "epoch":
             self.step += 1
-        self._progress.update(n if self._unit == "epoch" else 0, **numbers)
+        self._progress.update(n if self._unit == "epoch" else 0, **self._averages())
+
+    def _averages(self):
+        return {name: total / weight for name, (total, weight) in self._sums.items()}
 
     def log(self, **numbers):
         """Numbers for the present row, as they are."""
         self._logged.update((name, _number(name, value)) for name, value in numbers.items())
 
     def _end_row(self):
-        averages = {name: total / weight for name, (total, weight) in self._sums.items()}
-        numbers = {**averages, **self._logged}
+        numbers = {**self._averages(), **self._logged}
         self.history.append({self._unit: self._done, **numbers})
         self._sums, self._logged = {}, {}
         write_metrics(self.out / "metrics.csv", self.history)
@@ -157,8 +164,7 @@ class Run:
 
     def snapshot(self, figure):
         """Keep a figure of how the samples look now. All of them become samples.gif."""
-        width = len(str(self._total))
-        self._draw(f"samples/{self._unit}-{self._done + 1:0{width}}.png", figure)        # + 1: this one is not yet done
+        self._draw(f"samples/{self._unit}-{self._index:0{len(str(self._total))}}.png", figure)
 
     def figure(self, name, figure):
         """Write NAME.png into the folder, and show it on the page."""
