@@ -98,12 +98,14 @@ def _fetch(url, file, label, timeout, stream):
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length else None
         size = start
-        with Progress(total and total / 1e6, label, unit="MB", done=start / 1e6, stream=stream) as progress:
-            while chunk := answer.read(CHUNK):
-                file.write(chunk)
-                size += len(chunk)
-                progress.update(len(chunk) / 1e6)
-        file.flush()
+        try:
+            with Progress(total and total / 1e6, label, unit="MB", done=start / 1e6, stream=stream) as progress:
+                while chunk := answer.read1(CHUNK):
+                    file.write(chunk)
+                    size += len(chunk)
+                    progress.update(len(chunk) / 1e6)
+        finally:
+            file.flush()                                            # what came before the connection broke counts
     if total is not None and size != total:
         raise ConnectionError(f"the connection ended after {size:,} of {total:,} bytes")
 

@@ -8,6 +8,7 @@ import errno
 import os
 import posixpath
 import struct
+import tarfile
 import zipfile
 import zlib
 
@@ -15,7 +16,7 @@ import numpy as np
 
 # What the standard library and NumPy raise for bytes that are not what they should be.
 DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, MemoryError, RuntimeError, EOFError,
-           SyntaxError, struct.error, zlib.error, zipfile.BadZipFile)
+           SyntaxError, struct.error, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
 # An array of real images compresses three to ten times; one of zeros a thousand times, and so do the bombs.
 MOST_TIMES, ALWAYS_ALLOWED = 100, 16 << 20
