@@ -77,6 +77,8 @@ CASES = [
          lambda x, slope: np.where(x > 0, x, slope * x)),
     Case("elu", tg.elu, some(arrays(away_from=(0,)), alpha=st.sampled_from([1.0, 0.5])),
          lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(x))),
+    Case("tail", elementwise.tail, shapes().flatmap(lambda s: some(arrays(s), arrays(s, away_from=(0,)))),
+         lambda g, y: g * (1 + np.minimum(y, 0)), linear_in=(0,)),
     Case("bce_with_logits", tg.bce_with_logits, broadcastable(1).flatmap(lambda s: some(arrays(s[0]), arrays(s[0], low=0, high=1))),
          lambda x, t: -t * np.log(logistic(x)) - (1 - t) * np.log(1 - logistic(x)), linear_in=(1,)),
     # shaping
