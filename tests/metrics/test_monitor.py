@@ -1,5 +1,4 @@
 """The monitor raises the alarm on runs that collapse, and stays quiet on good ones."""
-import json
 import math
 
 import numpy as np
@@ -110,7 +109,7 @@ def test_line_and_state():
     runs = [draw([0], s) for s in range(7)]
     for step, samples in enumerate(runs):
         if step == 4:
-            twin.load_state_dict(json.loads(json.dumps(monitor.state_dict())))
+            twin.load_state_dict(monitor.state_dict())
         monitor.read(step, samples, real_logits=np.zeros(3), gradients={"G": 0.5})
         if step >= 4:
             twin.read(step, samples, real_logits=np.zeros(3), gradients={"G": 0.5})
