@@ -9,15 +9,18 @@ Scatter multiplies first and adds the products up where windows overlap. `gather
 a form takes from three constants, measured once; the cheaper is taken. Layers of few channels are widened first: `g`
 neighbouring outputs are computed from one longer window, which is copied in longer runs and fills a wider product.
 """
+import math
+
 import numpy as np
 
 from ..backend import parallel, scratch, xp
+from .layout import unit_of
 
-BLOCK = 1 << 19         # floats of unfolded input a tile on a CPU: 2 MB, in the L2 cache and a little beyond
+BLOCK = 1 << 20         # floats of unfolded input a tile on a CPU: 4 MB; smaller ones make the threads wait for each other's lock
 DEVICE_BLOCK = 1 << 27  # on a GPU: 512 MB, few large products
 
 # What things cost on one core, in nanoseconds. Only their ratios matter, so other machines choose alike.
-RUN, FLOAT, PRODUCT = 10.0, 0.06, 0.008          # a copied run; a float in it; a multiply-add of a GEMM
+RUN, FLOAT, PRODUCT = 4.0, 0.06, 0.008           # a copied run; a float in it; a multiply-add of a GEMM
 ADD_RUN, ADD, ADD_PLANE = 15.0, 0.5, 0.8         # an added run of channels; a float in it; a float added to a plane
 
 
@@ -126,14 +129,10 @@ def _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
         source = x[:, max(0, -top):H - max(0, -bottom), max(0, -left):W - max(0, -right)]
     else:
         whole = x
-    a, b, c, d = whole.strides
-    images = most if padded else N
     rows_all = (h - dh * (kh - 1) - 1) // sh + 1
-    windows = module.lib.stride_tricks.as_strided(
-        whole, (images, rows_all, columns, kh, kw, C), (a, b * sh, c * sw, b * dh, c * dw, d))
+    windows = _windows(whole, most if padded else N, rows_all, columns, kernel, stride, dilation)
     k = kh * kw * C
-    buffer = None
-    last = None
+    buffer = last = None
     for images, rows in tiles:
         count = images.stop - images.start
         if padded:
@@ -144,13 +143,29 @@ def _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
         else:
             view = windows[images, rows]
         if view.flags.c_contiguous:
-            yield images, rows, view.reshape(-1, k)
+            yield images, rows, view.view(x.dtype).reshape(-1, k)
             continue
         if buffer is None:
             buffer = _buffer(module, (most * rows_most * columns * k,), x.dtype, "columns")
-        matrix = buffer[:view.size].reshape(view.shape)
-        matrix[...] = view
+        matrix = buffer[:count * (rows.stop - rows.start) * columns * k]
+        matrix.view(view.dtype).reshape(view.shape)[...] = view
         yield images, rows, matrix.reshape(-1, k)
+
+
+def _windows(x, images, rows, columns, kernel, stride, dilation):
+    """The windows of a padded, contiguous x (N, H, W, C), as a view: (images, rows, columns, kh, kw, C).
+
+    On the CPU the kw * C floats of a window's row, which lie side by side, are one element of that many bytes (kh the last axis),
+    and so are the C of one place where dilation sets the places apart: copying an element costs half of a loop over a short run.
+    """
+    (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
+    a, b, c, d = x.strides
+    shape, strides = (images, rows, columns, kh, kw, x.shape[3]), (a, b * sh, c * sw, b * dh, c * dw, d)
+    if xp(x) is not np:
+        return xp(x).lib.stride_tricks.as_strided(x, shape, strides)
+    cut = 4 if dw == 1 else 5
+    unit = unit_of(math.prod(shape[cut:]), x.dtype)
+    return np.ndarray(shape[:cut], unit, buffer=x, strides=strides[:cut])
 
 
 # ---- gather ----------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ later pass is over contiguous memory, however few the channels.
 import numpy as np
 
 from ..backend import parallel, scratch, xp
-from .layout import SPLIT
+from .layout import SPLIT, copy_places
 
 
 def taps_of(x, kernel, stride, rows, columns):
@@ -32,10 +32,10 @@ def winners(x, kernel, stride, rows, columns):
     def work(images):
         taps = taps_of(x[images], kernel, stride, rows, columns)
         top, number = best[images], which[images]
-        top[...] = taps[0]
+        copy_places(top, taps[0])
         tap = scratch(top.size, x.dtype, "tap").reshape(top.shape) if m is np else m.empty(top.shape, x.dtype)
         for i, strided in enumerate(taps[1:], 1):
-            tap[...] = strided
+            copy_places(tap, strided)
             m.maximum(number, m.greater(tap, top) * number.dtype.type(i), out=number)     # later taps have larger numbers
             m.maximum(top, tap, out=top)
     over_batch(work, x)
@@ -67,7 +67,7 @@ def place(g, which, shape, kernel, stride):
         for i, tap in enumerate(taps_of(y[images], kernel, stride, rows, columns)):
             share = g[images] * (which[images] == i)
             if apart:
-                tap[...] = share
+                copy_places(tap, share)
             else:
                 tap += share
     over_batch(work, g)

@@ -9,7 +9,7 @@ from ..autograd import Tensor, primitive
 from ..backend import to, xp
 from ..kernels import pooling as kernels
 from ..kernels.convolution import out_size
-from ..kernels.layout import channels_last, logical
+from ..kernels.layout import channels_last, copy_places, logical
 from .convolution import _check_image, pads, pair
 from .linear import product
 from .shaping import as_array, transpose
@@ -108,7 +108,7 @@ def spread(x, *, size, kernel, stride, padding):
     y = (xp(x).empty if apart else xp(x).zeros)(full, x.dtype)
     for tap in kernels.taps_of(y, kernel, stride, *xs.shape[1:3]):
         if apart:
-            tap[...] = xs
+            copy_places(tap, xs)
         else:
             tap += xs
     return logical(_crop(y, padding, size))
