@@ -390,10 +390,10 @@ class no_grad:
 
     def __call__(self, function):
         @functools.wraps(function)
-        def without_recording(*args, **kwargs):
-            with no_grad():
+        def switched(*args, **kwargs):
+            with type(self)():
                 return function(*args, **kwargs)
-        return without_recording
+        return switched
 
 
 class enable_grad(no_grad):

@@ -1,0 +1,503 @@
+"""The engine: what the walk computes, what it refuses, what it leaves alive. Every trap of reverse mode has its test here."""
+import copy
+import gc
+import pickle
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygen as tg
+from tinygen import nn
+from tinygen.autograd import enable_grad, primitive, primitives, undefined
+
+
+@pytest.fixture
+def declare():
+    """`primitive`, whose operations are forgotten after the test."""
+    before = dict(primitives)
+    yield primitive
+    primitives.clear()
+    primitives.update(before)
+
+
+def leaf(*values, dtype=np.float64):
+    """A tensor of the given numbers that requires a gradient."""
+    return tg.tensor(np.array(values, dtype), requires_grad=True)
+
+
+def slopes(output, *inputs, **options):
+    """The gradients of the sum of `output`, as lists."""
+    return [g.data.tolist() for g in tg.grad(output.sum(), inputs, **options)]
+
+
+# ---- the walk ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_value_used_twice_is_complete_before_it_is_passed_on():
+    a = leaf(1.0)
+    b = a + a
+    c = b + b
+    assert slopes(c, a, b) == [[4], [2]]
+
+
+def test_diamond():
+    a = leaf(3.0)
+    left, right = a * 2.0, a * a
+    assert slopes(left * right, a) == [[54]]                            # d(2 a^3) = 6 a^2
+
+
+@st.composite
+def programs(draw):
+    """A random program: each line is an operation on any earlier values."""
+    lines = []
+    for made in range(2, draw(st.integers(3, 10))):
+        operation = draw(st.sampled_from(["add", "multiply", "tanh", "mean", "concatenate"]))
+        lines.append((operation, draw(st.integers(0, made - 1)), draw(st.integers(0, made - 1))))
+    return lines
+
+
+@given(programs())
+def test_any_graph(program):
+    def run(a, b):
+        values = [a, b]
+        for operation, i, j in program:
+            x, z = values[i], values[j]
+            values.append({"add": lambda: x + z, "multiply": lambda: x * z, "tanh": lambda: tg.tanh(x),
+                           "mean": lambda: tg.mean(x) + z, "concatenate": lambda: tg.concatenate([x, z])[::2][:2]}[operation]())
+        return values[-1] + values[len(values) // 2]
+    assert tg.gradcheck(run, [np.array([0.3, -0.7]), np.array([1.1, 0.2])])
+
+
+def test_a_chain_of_100_000_operations():
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y * 1.00001
+    g, = tg.grad(y, [x])
+    assert g.item() == pytest.approx(1.00001 ** 100_000)
+    del y, g                                                            # freeing it does not recurse either
+
+
+def test_a_long_chain_to_second_order():
+    x = leaf(1.0)
+    y = x
+    for _ in range(5_000):
+        y = y * 1.0001
+    g, = tg.grad(y * y, [x], create_graph=True)
+    h, = tg.grad(g, [x])
+    assert h.item() == pytest.approx(2 * 1.0001 ** 10_000)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_an_unused_input_has_the_gradient_zero(create_graph):
+    a, b = leaf(1.0, 2.0), leaf(1.0, dtype=np.float32)
+    ga, gb = tg.grad((a * a).sum(), [a, b], create_graph=create_graph)
+    assert gb.data.tolist() == [0] and gb.dtype == np.float32
+    constant, = tg.grad(tg.tensor(1.0), [a], create_graph=create_graph)
+    assert constant.data.tolist() == [0, 0]
+
+
+def test_gradients_of_values_on_the_way_of_the_output_itself_and_of_one_input_twice():
+    a = leaf(2.0)
+    b = a * a
+    c = b * 3.0
+    assert slopes(c, b, a, b) == [[3], [12], [3]]
+    assert slopes(a, a) == [[1]]
+
+
+def test_only_the_vjps_that_lead_to_a_wanted_input_are_called(declare):
+    called = []
+
+    def vjp(i):
+        return lambda g, y, *xs: called.append(i) or g
+
+    @declare(vjp(0), vjp(1))
+    def watched(x, z):
+        return x + z
+    a, b = leaf(1.0), leaf(2.0)
+    y = watched(a * 1.0, b)
+    assert slopes(y, a) == [[1]] and called == [0]
+
+
+def test_a_vector_jacobian_product():
+    x = leaf(1.0, 2.0, 3.0)
+    g, = tg.grad(x * x, [x], grad_output=np.array([1.0, 0.0, -1.0]))
+    assert g.data.tolist() == [2, 0, -6]
+
+
+def test_the_gradient_in_the_incoming_gradient():
+    """<vjp(v), u> is linear in v: under create_graph, v is an input like any other."""
+    x, v = leaf(1.0, 2.0), leaf(1.0, 1.0)
+    g, = tg.grad(x * x, [x], grad_output=v, create_graph=True)
+    assert slopes(g, v, x) == [[2, 4], [2, 2]]
+
+
+# ---- sharing memory --------------------------------------------------------------------------------------------------------------
+
+
+def test_shared_and_read_only_gradients_are_never_written_into():
+    a, b, c = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0, 6.0)
+    seed = np.array([1.0, 10.0])
+    y = (a + b) + (a + c) + a + a                                        # add hands one array to both inputs
+    assert [g.data.tolist() for g in tg.grad(y, [a, b, c], grad_output=seed)] == [[4, 40], [1, 10], [1, 10]]
+    assert seed.tolist() == [1, 10]
+    stretched = tg.broadcast_to(a, (3, 2))                               # the gradient of sum is a read-only view
+    assert slopes(stretched.sum() + (a + a + a).sum(), a) == [[6, 6]]
+    frozen = np.ones(2)
+    frozen.flags.writeable = False
+    assert tg.grad(a + a + a, [a], grad_output=frozen)[0].data.tolist() == [3, 3]
+
+
+def test_a_gradient_that_was_handed_out_does_not_change_later():
+    a, b = leaf(1.0), leaf(2.0)
+    c = a + b
+    gc_, ga, gb = tg.grad(c + c + a, [c, a, b])
+    assert (gc_.item(), ga.item(), gb.item()) == (2, 3, 2)
+
+
+def test_sums_of_gradients_of_0_d_tensors():
+    x = tg.tensor(np.array(2.0), requires_grad=True)
+    g, = tg.grad(x * x + x * x + x, [x])
+    assert g.shape == () and g.item() == 9
+
+
+# ---- what is recorded, and for how long --------------------------------------------------------------------------------------------
+
+
+def test_no_grad_records_nothing():
+    x = leaf(1.0)
+    with tg.no_grad():
+        y = x * 2.0
+    assert not y.requires_grad and y.op is None
+    assert tg.no_grad()(lambda: x * 2.0)().op is None
+    assert (x * 2.0).requires_grad
+
+
+def test_no_grad_ends_with_an_error_and_nests():
+    x = leaf(1.0)
+    with pytest.raises(KeyError):
+        with tg.no_grad():
+            with tg.no_grad():
+                pass
+            assert not (x * 2.0).requires_grad
+            raise KeyError
+    assert (x * 2.0).requires_grad
+
+
+def test_create_graph_records_even_under_no_grad():
+    x = leaf(3.0)
+    y = x * x * x
+    with tg.no_grad():
+        g, = tg.grad(y, [x], create_graph=True)
+        h, = tg.grad(g, [x])
+        assert not (x * 1.0).requires_grad
+    assert h.item() == 18
+
+
+def test_enable_grad_records_within_no_grad():
+    x = leaf(3.0)
+    with tg.no_grad():
+        with enable_grad():
+            assert (x * 2.0).requires_grad
+        assert enable_grad()(lambda: x * 2.0)().requires_grad
+        assert not (x * 2.0).requires_grad
+
+
+def test_the_graph_is_freed_without_the_garbage_collector():
+    x = leaf(1.0, 2.0)
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).to(np.float64)
+    gc.collect()
+    gc.disable()
+    try:
+        hidden = tg.tanh(x)
+        alive = weakref.ref(hidden)
+        loss = (hidden * x).sum()
+        del hidden
+        assert alive() is not None
+        del loss
+        assert alive() is None
+
+        hidden = tg.tanh(x)
+        alive = weakref.ref(hidden)
+        first, = tg.grad((hidden * x).sum(), [x], create_graph=True)
+        second, = tg.grad((first * first).sum(), [x], create_graph=True)
+        del hidden, first, second
+        assert alive() is None
+
+        loss = net(x.reshape(1, 2)).sum()
+        alive = weakref.ref(loss.inputs[0])
+        loss.backward()                                                  # uses the graph up, though `loss` is still there
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_penalty_steps_do_not_grow_memory():
+    critic = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 1))
+    optimizer = tg.optim.Adam(critic.parameters())
+
+    def step():
+        x = tg.tensor(tg.standard_normal((256, 8)), requires_grad=True)
+        slope, = tg.grad(critic(x).sum(), [x], create_graph=True)
+        norm = tg.sqrt((slope * slope).sum(1) + 1e-12)
+        optimizer.minimize(critic(x).mean() + ((norm - 1.0) ** 2).mean())
+    step()
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        step()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(200):
+            step()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert after - before < 500_000                                      # one array of (256, 32) a step would be 6.5 MB
+
+
+def test_a_used_up_graph_says_so():
+    x = leaf(2.0)
+    for use_up in (lambda y: y.backward(), lambda y: tg.optim.SGD([x]).minimize(y)):
+        shared = x * x
+        loss = shared * 3.0
+        use_up(loss)
+        for again in (lambda: loss.backward(), lambda: tg.grad(loss, [x]), lambda: tg.grad(shared * 1.0, [x])):
+            with pytest.raises(RuntimeError, match="was freed by backward.* or minimize.*tinygen.grad first"):
+                again()
+
+
+def test_grad_keeps_the_graph():
+    x = leaf(2.0)
+    y = x * x * x
+    assert slopes(y, x) == slopes(y, x) == [[12]]
+
+
+def test_backward_adds_to_grad():
+    x, z = leaf(2.0), leaf(5.0)
+    (x * z).sum().backward()
+    (x * x).sum().backward()
+    assert x.grad.data.tolist() == [9] and z.grad.data.tolist() == [2]
+    assert (x * z).grad is None
+
+
+# ---- stale parameters ---------------------------------------------------------------------------------------------------------------
+
+
+def updated(p):
+    """Change a parameter as an optimizer does: in place."""
+    tg.optim.SGD([p], lr=1.0).step([np.ones_like(p.data)])
+
+
+@pytest.mark.parametrize("seen_as", [lambda p: p, lambda p: p.reshape(2), lambda p: p.detach(), lambda p: p[:2].T,
+                                     lambda p: tg.broadcast_to(p, (3, 2)).detach()], ids=["itself", "reshaped", "detached", "sliced", "stretched"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_graph_that_used_old_values_refuses(seen_as, create_graph):
+    """Also where the operation saw a view: the memory changed all the same."""
+    p, x = nn.Parameter(np.array([1.0, 2.0])), leaf(3.0, 4.0)
+    loss = (x * seen_as(p)).sum()
+    assert tg.grad(loss, [x], create_graph=create_graph)[0].data.any()
+    updated(p)
+    with pytest.raises(RuntimeError, match="multiply: an input of shape .* was updated after the forward pass"):
+        tg.grad(loss, [x], create_graph=create_graph)
+
+
+def test_a_stale_value_is_found_at_the_second_order():
+    p, x = nn.Parameter(np.array([2.0])), leaf(3.0)
+    slope, = tg.grad(tg.tanh(x * p).sum(), [x], create_graph=True)
+    updated(p)
+    with pytest.raises(RuntimeError, match="was updated"):
+        tg.grad(slope.sum(), [x])
+
+
+@pytest.mark.parametrize("change", [
+    lambda m: m.load_state_dict(m.state_dict()), lambda m: m.to(np.float64), lambda m: nn.init.constant_(m.weight, 0.5)],
+    ids=["load_state_dict", "to", "init"])
+def test_every_way_to_change_a_parameter_is_noticed(change):
+    layer = nn.Linear(2, 1)
+    loss = layer(tg.tensor(np.ones((1, 2), np.float32))).sum()
+    change(layer)
+    with pytest.raises(RuntimeError, match="was updated"):
+        loss.backward()
+
+
+def test_updating_one_parameter_leaves_the_graphs_of_others_alone():
+    p, q = nn.Parameter(np.array([2.0])), nn.Parameter(np.array([3.0]))
+    loss = (q * q).sum()
+    updated(p)
+    assert slopes(loss, q) == [[6]]
+
+
+def test_all_gradients_first_then_the_steps():
+    """Several losses on one graph, each with its own optimizer (VAE-GAN)."""
+    p, q = nn.Parameter(np.array([2.0])), nn.Parameter(np.array([3.0]))
+    both = p * q
+    first, second = tg.grad(both.sum(), [p]), tg.grad((both * 2.0).sum(), [q])
+    tg.optim.SGD([p], lr=1.0).step(first)
+    tg.optim.SGD([q], lr=1.0).step(second)
+    assert p.item() == -1 and q.item() == -1
+
+
+# ---- operations that declare something wrong, or nothing ------------------------------------------------------------------------------
+
+
+def test_undefined_raises_when_it_is_reached(declare):
+    @declare(undefined("kinked has no second derivative here"))
+    def kinked_slope(x):
+        return np.sign(x)
+
+    @declare(lambda g, y, x: g * kinked_slope(x))
+    def kinked(x):
+        return np.abs(x)
+    x = leaf(2.0)
+    slope, = tg.grad(kinked(x), [x], create_graph=True)
+    assert slope.item() == 1
+    with pytest.raises(NotImplementedError, match="no second derivative here"):
+        tg.grad(slope, [x])
+
+
+def test_none_is_the_gradient_zero_and_records_nothing(declare):
+    @declare(None, lambda g, y, mask, x: g * mask)
+    def masked(mask, x):
+        return mask * x
+    mask, x = leaf(1.0, 0.0), leaf(3.0, 4.0)
+    assert slopes(masked(mask, x), mask, x) == [[0, 0], [1, 0]]
+    assert not masked(mask, tg.tensor(np.ones(2))).requires_grad
+
+
+def test_a_vjp_of_the_wrong_shape_or_type_is_named(declare):
+    @declare(lambda g, y, x, z: g.sum(), lambda g, y, x, z: g)
+    def wrong_shape(x, z):
+        return x + z
+
+    @declare(lambda g, y, x: g.astype(np.float64))
+    def wrong_type(x):
+        return x * 2
+    a, b = leaf(1.0, 2.0), leaf(1.0, dtype=np.float32)
+    with pytest.raises(RuntimeError, match=r"wrong_shape: the VJP of input 0 returned shape \(\) for an input of \(2,\)"):
+        tg.grad(wrong_shape(a, a), [a], grad_output=np.ones(2))
+    with pytest.raises(RuntimeError, match="wrong_type: the VJP of input 0 returned float64 for an input of float32"):
+        tg.grad(wrong_type(b), [b])
+
+
+def test_a_declaration_needs_a_vjp_for_every_input(declare):
+    with pytest.raises(TypeError, match="primitive lonely: 1 VJPs for 2 inputs"):
+        @declare(lambda g, y, x, z: g)
+        def lonely(x, z):
+            return x + z
+    with pytest.raises(TypeError, match="tanh: 3 arguments; it takes 1 inputs"):
+        tg.tanh(leaf(1.0), 1, 2)
+
+
+def test_any_number_of_inputs_all_get_their_gradient():
+    xs = [leaf(float(i)) for i in range(5)]
+    weights = np.arange(1.0, 6.0)
+    assert slopes(tg.concatenate(xs) * weights, *xs) == [[1], [2], [3], [4], [5]]
+    assert slopes(tg.stack(xs) * weights.reshape(5, 1), *xs) == [[1], [2], [3], [4], [5]]
+
+
+# ---- types --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mix", [
+    lambda x: x + tg.tensor(np.ones(2)), lambda x: x * np.float64(2), lambda x: np.ones(2) - x, lambda x: tg.matmul(x, np.ones((2, 2))),
+    lambda x: tg.concatenate([x, tg.tensor(np.ones(2))]), lambda x: tg.where(np.array([True, False]), x, np.zeros(2)),
+    lambda x: x * np.arange(2)], ids=["tensor", "scalar", "array", "matmul", "concatenate", "where", "integers"])
+def test_float32_and_float64_do_not_mix(mix):
+    with pytest.raises(TypeError, match=r": inputs of different float types .*convert one: x.to\(np.float32\), or float\(c\)"):
+        mix(leaf(1.0, 2.0, dtype=np.float32))
+
+
+def test_python_numbers_take_the_type_of_the_tensor():
+    for dtype in (np.float32, np.float64):
+        x = leaf(1.0, 2.0, dtype=dtype)
+        y = 1 - 2.0 * x / 3 + x ** 2
+        assert y.dtype == dtype
+        assert tg.grad(y.sum(), [x])[0].dtype == dtype
+
+
+def test_tensor_keeps_the_type_of_arrays_and_makes_float32_of_numbers():
+    assert tg.tensor(1).dtype == tg.tensor([1.5, 2]).dtype == np.float32
+    assert tg.tensor([1, 2], dtype=np.int64).dtype == np.int64
+    for dtype in (np.float64, np.float32, np.uint8, np.int64, bool):
+        assert tg.tensor(np.zeros(2, dtype)).dtype == dtype
+    assert tg.tensor(np.float64(1)).shape == () and tg.tensor(np.zeros(2), dtype=np.float32).dtype == np.float32
+    assert tg.tensor(tg.tensor([1.0])).data.tolist() == [1]
+
+
+def test_numpy_does_not_swallow_a_tensor():
+    x = leaf(1.0, 2.0)
+    for call in (lambda: np.where(np.array([True, False]), x, 0), lambda: np.asarray(x), lambda: np.concatenate([x, x])):
+        with pytest.raises(TypeError, match="use tinygen's function instead of NumPy's, or .data"):
+            call()
+    with pytest.raises(TypeError, match="Tensor"):
+        np.exp(x)
+    assert isinstance(np.ones(2) * x, tg.Tensor)
+
+
+# ---- copies -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("remake", [copy.deepcopy, copy.copy, lambda t: pickle.loads(pickle.dumps(t))], ids=["deepcopy", "copy", "pickle"])
+def test_a_copy_is_a_tensor_of_its_own(remake):
+    """The walk tells tensors apart by number: a copy with the number of the original would mix their gradients."""
+    p = nn.Parameter(np.array([1.0]))
+    q = remake(p)
+    assert type(q) is nn.Parameter and slopes(p * 2.0 + q * 3.0, p, q) == [[2], [3]]
+
+
+def test_a_copied_graph_can_be_differentiated():
+    x = leaf(2.0)
+    copied, inner = copy.deepcopy((x * x * x, x))
+    assert slopes(copied, inner) == [[12]] and slopes(copied, x) == [[0]]
+
+
+# ---- looking on ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_repr_names_the_operation():
+    x = leaf(1.0, 2.0)
+    assert repr(x) == "Tensor([1., 2.], shape=(2,), float64, requires_grad)"
+    assert repr(tg.tanh(x)).endswith("shape=(2,), float64 from tanh)")
+    assert "from conv2d" in repr(tg.conv2d(tg.tensor(np.ones((1, 1, 2, 2)), requires_grad=True), np.ones((1, 1, 1, 1))))
+
+
+def test_a_tensor_behaves_like_a_small_array():
+    x = leaf(1.0, 2.0, 3.0)
+    assert len(x) == 3 and [t.item() for t in x] == [1, 2, 3] and float(x[1]) == 2 and bool(x[0] > 0)
+    assert x.size == 3 and x.ndim == 1 and x.device == "cpu" and x.numpy() is x.data and x.detach().data is x.data
+    assert not x.detach().requires_grad
+    with pytest.raises(TypeError, match="0-d"):
+        len(x[0])
+
+
+def test_detect_nonfinite_names_the_first_operation_forward():
+    x = leaf(0.0, 1.0)
+    with tg.detect_nonfinite():
+        with np.errstate(divide="ignore"), pytest.raises(FloatingPointError, match=r"log: the output, shape \(2,\), has its first infinity at \(0,\)"):
+            tg.log(x)
+    with np.errstate(divide="ignore"):
+        assert np.isinf(tg.log(x).data[0])                               # and nothing is looked at any more
+
+
+def test_detect_nonfinite_names_the_first_operation_backward():
+    x = leaf(4.0, 0.0)
+    y = tg.sqrt(x).sum()                                                 # finite, with an infinite slope
+    with tg.detect_nonfinite(), np.errstate(divide="ignore"):
+        with pytest.raises(FloatingPointError, match=r"sqrt: the gradient of input 0, shape \(2,\), has its first infinity at \(1,\); inputs: \(2,\)"):
+            tg.grad(y, [x])
+        with pytest.raises(FloatingPointError, match="divide: the output"):  # recorded, the slope is an operation itself
+            tg.grad(y, [x], create_graph=True)
+
+
+def test_detect_nonfinite_ends_with_an_error():
+    from tinygen import diagnosis
+    with pytest.raises(KeyError):
+        with tg.detect_nonfinite():
+            raise KeyError
+    assert diagnosis.watch is None
