@@ -28,4 +28,4 @@ def test_code_blocks_run(code, capsys):
 
 def test_every_demo_that_the_readme_names_exists():
     named = {shlex.split(command)[0] for command in re.findall(r"python -m demos ([a-z_0-9]+[^`\n|]*)", README)}
-    assert named <= set(command_line.find()), named - set(command_line.find())
+    assert named <= {demo.name for demo in command_line.find()}, named - {demo.name for demo in command_line.find()}
