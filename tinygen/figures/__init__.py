@@ -17,12 +17,12 @@ from .images import (array_to_image, class_rows, concat_images, image_grid, imag
 from .latent import latent_manifold, latent_plane, latent_scatter, latent_traversals, plane_map
 from .plane import critic_map, domain_maps, generator_manifold, point_panels
 from .readers import read_images
-from .style import dress, head, new_figure, new_panels
+from .style import dress, finish, new_figure, new_panels
 from .writers import save, write_gif, write_png
 
 __all__ = [
     "Node", "array_to_image", "bar_chart", "class_abundance", "class_rows", "concat_images", "critic_map", "densities_1d",
-    "density_over_time", "density_pair", "domain_maps", "draw_graph", "dress", "generator_manifold", "head", "heat_table", "image_grid",
+    "density_over_time", "density_pair", "domain_maps", "draw_graph", "dress", "finish", "generator_manifold", "heat_table", "image_grid",
     "image_rows", "kernel_density", "latent_manifold", "latent_plane", "latent_scatter", "latent_traversals",
     "likely_bandwidth", "line_panels", "new_figure", "new_panels", "path_profiles", "path_strips", "plane_map", "point_panels",
     "rate_distortion", "read_images", "reconstruction_pairs", "samples_over_time", "save", "smooth", "training_curves", "write_gif",

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 
 from .checks import as_array, as_mapping
-from .style import INK, MAP, PALETTE, SMALL, colour_bar, dress, head, ink_on, legend_above, new_figure
+from .style import INK, MAP, PALETTE, SMALL, colour_bar, dress, finish, ink_on, legend_above, new_figure
 
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++")      # a second sign beside colour, for grey print
 
@@ -71,8 +71,7 @@ def bar_chart(groups, categories, *, ylabel, errors=None, reference=None, title=
         ax.axhline(level, color=INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=3, label=text)
     if len(groups) > 1 or reference is not None:
         legend_above(ax)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name=None, log=False, form=".3g", title=None):
@@ -107,8 +106,7 @@ def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name
         marks = np.geomspace(norm.vmin, norm.vmax, 4)
         bar.set_ticks(marks, labels=[format(mark, ".3g") for mark in marks])
         bar.minorticks_off()
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def class_abundance(counts, class_names=None, *, title=None):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .bars import draw_bars
 from .checks import as_array, as_count, as_mapping
-from .style import GUIDE, INK, MARKERS, PALETTE, SMALL, dress, head, legend_above, new_panels, series_style, whole_ticks
+from .style import GUIDE, INK, MARKERS, PALETTE, SMALL, dress, finish, legend_above, new_panels, series_style, whole_ticks
 
 _SPLITS = ("train", "training", "test", "valid", "validation", "val")
 
@@ -53,8 +53,7 @@ def line_panels(x, panels, *, xlabel, title=None, logx=False, logy=False, marker
             ax.set_yscale("log")
         if len(curves) > 1 or len(panels) == 1:
             legend_above(ax)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def training_curves(history, *, x=None, panels=None, units=None, window=None, log="auto", title=None, columns=None):
@@ -80,19 +79,21 @@ def training_curves(history, *, x=None, panels=None, units=None, window=None, lo
     missing = [name for names in panels.values() for name in names if name not in table]
     if missing:
         raise ValueError(f"{caller}: no column {missing}; there are {list(table)}")
+    window = None if window is None else as_count(caller, "window", window)
     if log not in ("auto", True, False):
         raise ValueError(f"{caller}: log = {log!r} must be 'auto', True or False")
 
     figure, axes = new_panels(len(panels), columns)
     for ax, (label, names) in zip(axes, panels.items()):
-        unit = {(units or {}).get(name) for name in names}.pop()
+        unit = sorted({units[name] for name in names if units and name in units})
+        if len(unit) > 1:
+            raise ValueError(f"{caller}: panel {label!r} would hold {' and '.join(unit)}; split it with panels=")
         series = {name: _numbers(caller, name, table[name]) for name in names}
         _draw_metrics(ax, abscissa, series, window, log)
-        dress(ax, xlabel=x or "row", ylabel=f"{label} ({unit})" if unit else label)
+        dress(ax, xlabel=x or "row", ylabel=f"{label} ({unit[0]})" if unit else label)
         if len(names) > 1:
             legend_above(ax)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def _columns(caller, history):
@@ -143,7 +144,7 @@ def _draw_metrics(ax, x, series, window, log):
             ax.plot([], [], label=name, **line)
             continue
         lowest, highest = min(lowest, y[there].min()), max(highest, y[there].max())
-        span = window or len(y[there]) // 40
+        span = there.sum() // 40 if window is None else window
         few = there.sum() <= 30
         if span > 1:
             ax.plot(x[there], y[there], color=line["color"], alpha=0.3, linewidth=0.7)
@@ -192,8 +193,7 @@ def rate_distortion(curves, *, optimum=None, unit="nats per example", title=None
     dress(ax, xlabel=f"rate ({unit})", ylabel=f"distortion ({unit})")
     _equal_sums(ax)
     legend_above(ax)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def _equal_sums(ax):
@@ -237,5 +237,4 @@ def path_profiles(profiles, *, ylabel="speed", energies=None, energy_label="ener
                   colours=[PALETTE[list(lines).index(name) % 10] for name in energies], horizontal=True)
         dress(axes[1], xlabel=energy_label)
         axes[1].grid(False, axis="y")
-    head(figure, title)
-    return figure
+    return finish(figure, title)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 
 from .checks import as_array, as_limits, as_mapping, as_points
-from .style import DASHES, INK, MAP, PALETTE, SMALL, colour_bar, dress, head, legend_above, new_figure, new_panels, series_style
+from .style import DASHES, INK, MAP, PALETTE, SMALL, colour_bar, dress, finish, legend_above, new_figure, new_panels, series_style
 
 _CELLS = 160                             # a density is computed on a grid of _CELLS x _CELLS
 
@@ -28,7 +28,7 @@ def kernel_density(points, x, y, bandwidth):
 def likely_bandwidth(points, most=1000):
     """The kernel width under which each of points (N, 2) is likeliest given the others (leave-one-out), of 40 tried.
 
-    Widths from a five-hundredth to a half of the cloud's standard deviation, on at most `most` points, taken evenly.
+    Widths from a five-hundredth to the whole of the cloud's standard deviation, on at most `most` points, taken evenly.
     Silverman 1986, section 3.4.4.
     """
     points = as_points("likely_bandwidth", "points", points)
@@ -38,7 +38,7 @@ def likely_bandwidth(points, most=1000):
         return 1.0 if spread == 0 else float(spread)
     squared = ((points[:, None] - points) ** 2).sum(axis=2)
     np.fill_diagonal(squared, np.inf)
-    widths = spread * np.geomspace(1 / 500, 1 / 2, 40)
+    widths = spread * np.geomspace(1 / 500, 1, 40)
     scores = [np.log(np.exp(-0.5 * squared / width ** 2).sum(axis=1) / width ** 2 + 1e-300).mean() for width in widths]
     return float(widths[int(np.argmax(scores))])
 
@@ -101,9 +101,8 @@ def _densities(caller, panels, real, real_name, limits, bandwidth, title):
               frame=True)
         ax.xaxis.label.set_fontsize(SMALL)
         ax.locator_params(nbins=5)
-    colour_bar(figure, image, drawn, f"density per unit area (kernel width {bandwidth:.2g})")
-    head(figure, title)
-    return figure
+    colour_bar(figure, image, drawn, f"density per unit area\n(kernel width {bandwidth:.2g})")
+    return finish(figure, title)
 
 
 def _draw_strays(ax, points, field, x, y, top):
@@ -155,5 +154,4 @@ def densities_1d(x, densities, *, discriminators=None, samples=None, xlabel="$x$
         dress(axes[1], ylabel="$D(x)$", xlabel=xlabel)
         legend_above(axes[1])
     axes[-1].set_xlim(x[0], x[-1])
-    head(figure, title)
-    return figure
+    return finish(figure, title)

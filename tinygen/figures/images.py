@@ -192,7 +192,8 @@ def grid_figure(caller, tiles, rows, cols, row_labels, col_labels, title, paddin
 
     figure = new_figure(width * scale / DPI, height * scale / DPI, layout=None)
     ax = figure.add_axes((0, 0, 1, 1))
-    ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)      # a grey map would be off by one
+    ax.imshow(rgb, interpolation="nearest", aspect="auto")
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.tick_params(length=0, labelsize=TEXT, labelcolor=INK, pad=5)

@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from .checks import as_array, as_count, as_labels, as_limits, as_mapping, as_pixels, as_points
 from .images import grid_figure, lines_figure
-from .style import (INK, MAP, MARKER_AREAS, MARKERS, PALETTE, SMALL, TEXT, colour_bar, dress, head, legend_above,
+from .style import (INK, MAP, MARKER_AREAS, MARKERS, PALETTE, SMALL, TEXT, colour_bar, dress, finish, legend_above,
                     legend_beside, new_panels, number, series_style)
 
 
@@ -36,8 +36,7 @@ def latent_scatter(z, labels, class_names=None, *, axes=("$z_1$", "$z_2$"), titl
         if 0 < spread.max() <= 3 * spread.min():
             ax.set_aspect("equal", adjustable="datalim")
     legend_beside(drawn[-1], handletextpad=0.3, title="class", title_fontsize=SMALL)
-    head(figure, title)
-    figure.draw_without_rendering()                # labels are placed in pixels, so the layout must be settled
+    finish(figure, title)                          # labels are placed in pixels, so the layout must be settled
     for ax, points in zip(drawn, panels.values()):
         _name_classes(ax, points, labels, names)
     return figure
@@ -183,8 +182,7 @@ def plane_map(values, limits, *, label, axes=("$z_1$", "$z_2$"), paths=None, poi
     bar = colour_bar(figure, mesh, drawn, label)
     if log:
         _power_ticks(bar, low, high)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def _draw_path(ax, path, name, index):

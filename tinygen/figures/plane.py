@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .checks import as_array, as_labels, as_limits, as_mapping, as_points
 from .density import square_limits
-from .style import (GUIDE, INK, MAP, MARKERS, PALETTE, SMALL, colour_bar, dress, head, legend_above, new_panels)
+from .style import (GUIDE, INK, MAP, MARKERS, PALETTE, SMALL, colour_bar, dress, finish, legend_above, new_panels)
 
 _REAL, _FAKE = 0, 5                      # palette places: blue dots are real, red triangles generated, in every figure
 
@@ -53,8 +53,7 @@ def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label=
     ax.locator_params(nbins=6)
     if clouds:
         legend_above(ax)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def _draw_critic(figure, ax, x, y, values, label, value_range):
@@ -100,8 +99,7 @@ def point_panels(panels, *, labels=None, curve=None, axes=("$x$", "$y$"), title=
             ax.plot(curve[:, 0], curve[:, 1], color=INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=3)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         dress(ax, title=name, xlabel=axes[0], ylabel=axes[1])
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def _bounds(clouds):
@@ -151,8 +149,7 @@ def generator_manifold(mesh, *, real=None, limits=None, title=None):
     dress(ax, grid=False, frame=True)
     ax.locator_params(nbins=6)
     legend_above(ax)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def domain_maps(maps, *, labels=None, target=None, title=None):
@@ -190,8 +187,7 @@ def domain_maps(maps, *, labels=None, target=None, title=None):
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
         dress(ax, title=name, grid=False, frame=True)
     _key(drawn[0], target is not None)
-    head(figure, title)
-    return figure
+    return finish(figure, title)
 
 
 def _key(ax, with_target):

@@ -37,6 +37,8 @@ def series_style(index):
 def new_figure(width, height, layout="constrained"):
     """An empty white figure of width x height inches on the Agg canvas, known to nobody but the caller."""
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white", layout=layout)
+    if layout == "constrained":
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)       # inches between the panels and around them
     FigureCanvasAgg(figure)
     return figure
 
@@ -97,10 +99,16 @@ def number(value, form="g"):
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
-def head(figure, title):
-    """The title of a whole figure, above all its panels; None leaves it out."""
+def finish(figure, title=None):
+    """The figure, with a title above all its panels and its layout settled: the last call of a drawing function.
+
+    A layout changes the ticks, whose labels change the layout: it takes about three, the last when the figure is drawn.
+    """
     if title:
         figure.suptitle(title, fontsize=TITLE, color=INK)
+    for _ in range(2):
+        figure.draw_without_rendering()
+    return figure
 
 
 _MARKUP = str.maketrans("", "", "$\\^_{}")          # characters of mathtext that take no room
