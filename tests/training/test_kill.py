@@ -45,28 +45,27 @@ def server():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_killed_at_random_moments(server, tmp_path, same_run):
-    epochs, rng, saved = 120, random.Random(4), []
+    rng, saved = random.Random(4), []
 
-    def start(folder, *more):
+    def start(folder, epochs, *more):
         server.stdin.write("\t".join([str(folder), str(epochs), *more]) + "\n")
         return int(server.stdout.readline())
 
     def ended():
         return int(server.stdout.readline())
-    start(tmp_path / "whole")
-    assert ended() == 0
     killed = tmp_path / "killed"
-    for _ in range(60):
-        process = start(killed, "resume")
+    for kills in range(200):
+        process = start(killed, 10 ** 9, "resume")
         time.sleep(rng.uniform(0, 0.1))
         os.kill(process, signal.SIGKILL)
-        if ended() == 0:                                        # it had finished already
+        assert ended() == -signal.SIGKILL
+        saved.append(assert_readable(killed) if killed.exists() else 0)
+        if kills >= 24 and len(set(saved)) > 8:
             break
-        if killed.exists():
-            saved.append(assert_readable(killed))
-    assert len(saved) >= 10 and saved == sorted(saved) and len(set(saved)) >= 5
-    start(killed, "resume")
-    assert ended() == 0
+    assert saved == sorted(saved) and len(set(saved)) > 8
+    for folder, more in ((killed, ["resume"]), (tmp_path / "whole", [])):
+        start(folder, saved[-1] + 3, *more)
+        assert ended() == 0
     assert not list(killed.glob(".*.part*"))
     same_run(tmp_path / "whole", killed)
 
