@@ -1,0 +1,110 @@
+"""The networks of sheet 004: shapes, parameter counts, what they refuse; VAE-GAN's three losses reach three parameter sets."""
+import numpy as np
+import pytest
+
+import tinygen as tg
+from tinygen.losses import vae_gan
+from tinygen.models.cifar import CifarVAE, Discriminator, VAEGAN, as_cifar
+
+rng = np.random.default_rng(0)
+
+
+def images(n=3):
+    return rng.random((n, 3, 32, 32), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    tg.manual_seed(0)
+    return VAEGAN()
+
+
+def test_parameter_counts_are_the_sheets(model):
+    assert model.vae.encoder.count_parameters() == 8_788_672
+    assert model.vae.decoder.count_parameters() == 8_944_195
+    assert model.discriminator.count_parameters() == 8_524_993
+
+
+def test_the_small_latent_splits_the_sheets_dense_layer():
+    vae = CifarVAE(64)
+    assert vae.encoder[-1].weight.shape == (128, 1024) and vae.encode(tg.tensor(images()))[0].shape == (3, 64)
+
+
+def test_shapes(model):
+    x = tg.tensor(images())
+    logits, z, mu, logvar = model.vae(x)
+    assert logits.shape == (3, 3, 32, 32) and z.shape == mu.shape == logvar.shape == (3, 128)
+    assert [f.shape for f in model.discriminator.features(x)] == [(3, 64, 16, 16), (3, 128, 8, 8), (3, 1024)]
+    assert model.vae.sample(2).shape == (2, 3, 32, 32)
+
+
+def test_each_loss_reaches_only_its_own_parameters(model):
+    sets = {"encoder": model.vae.encoder, "decoder": model.vae.decoder, "discriminator": model.discriminator}
+    optimizers = {name: tg.optim.Adam(module.parameters(), lr=1e-3) for name, module in sets.items()}
+    weights = lambda: {name: [p.data.copy() for p in module.parameters()] for name, module in sets.items()}
+    x, noise = images(), rng.standard_normal((3, 128), dtype=np.float32)
+    terms = vae_gan.vae_gan(*model(tg.tensor(x), tg.tensor(noise)))
+    for name in sets:
+        others = [p for other, module in sets.items() if other != name for p in module.parameters()]
+        gradients = tg.grad(getattr(terms, name), optimizers[name].parameters)
+        before = weights()
+        optimizers[name].step(gradients)
+        after = weights()
+        for other in sets:
+            moved = any(not np.array_equal(a, b) for a, b in zip(before[other], after[other]))
+            assert moved == (other == name)
+        assert others
+        terms = vae_gan.vae_gan(*model(tg.tensor(x), tg.tensor(noise)))
+
+
+def test_apply_takes_all_gradients_before_any_step_and_honours_the_gates(model):
+    optimizers = [tg.optim.SGD(m.parameters(), lr=0.1) for m in (model.vae.encoder, model.vae.decoder, model.discriminator)]
+    x, noise = images(), rng.standard_normal((3, 128), dtype=np.float32)
+    terms = vae_gan.vae_gan(*model(tg.tensor(x), tg.tensor(noise)))
+    expected = [p.data - 0.1 * g.data for p, g in zip(optimizers[1].parameters, tg.grad(terms.decoder, optimizers[1].parameters))]
+    frozen = [p.data.copy() for p in optimizers[2].parameters]
+    vae_gan.apply(terms, *optimizers, train=(False, True))
+    assert all(np.allclose(p.data, e, atol=1e-6) for p, e in zip(optimizers[1].parameters, expected))
+    assert all(np.array_equal(p.data, f) for p, f in zip(optimizers[2].parameters, frozen))
+
+
+@pytest.mark.parametrize("real, fake, expected", [(0.69, 0.69, (True, True)), (0.1, 0.69, (False, True)), (0.69, 2.0, (True, False)),
+                                                  (0.1, 2.0, (True, True))])
+def test_gates(real, fake, expected):
+    assert vae_gan.gates(real, fake) == expected
+
+
+def test_values_of_the_losses_by_hand():
+    mu, logvar = tg.tensor(np.full((2, 3), 0.5)), tg.tensor(np.zeros((2, 3)))
+    real, rebuilt, drawn = [(tg.tensor(np.full((2, 4), f)), tg.tensor(np.full((2, 1), l))) for f, l in ((1.0, 0.0), (0.0, 0.0), (5.0, 0.0))]
+    terms = vae_gan.vae_gan(mu, logvar, real, rebuilt, drawn, gamma=0.5, beta=2.0)
+    log2 = np.log(2)
+    assert np.allclose([float(terms.prior), float(terms.similarity)], [0.375, 2.0])
+    assert np.allclose([float(terms.encoder), float(terms.decoder), float(terms.discriminator)], [2.75, 1 + 2 * log2, 3 * log2])
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 28, 28), (2, 3, 28, 28), (2, 3072)])
+def test_other_image_sizes_are_refused_with_the_remedy(model, shape):
+    with pytest.raises(ValueError, match=r"\(N, 3, 32, 32\)"):
+        model.vae.encode(tg.tensor(np.zeros(shape, np.float32)))
+    with pytest.raises(ValueError, match="Discriminator"):
+        model.discriminator(tg.tensor(np.zeros(shape, np.float32)))
+
+
+def test_as_cifar_pads_and_repeats():
+    grey = np.full((2, 1, 28, 28), 7, np.uint8)
+    out = as_cifar(grey)
+    assert out.shape == (2, 3, 32, 32) and (out[:, :, 2:30, 2:30] == 7).all() and out.sum() == 7 * 2 * 3 * 28 * 28
+    with pytest.raises(ValueError, match="as_cifar"):
+        as_cifar(np.zeros((1, 1, 64, 64), np.uint8))
+
+
+def test_a_state_of_another_latent_size_is_refused():
+    with pytest.raises(ValueError, match="encoder.9.weight"):
+        CifarVAE(64).load_state_dict(CifarVAE(128).state_dict())
+
+
+@pytest.mark.parametrize("latent, layer", [(0, 2), (128, 4)])
+def test_bad_settings(latent, layer):
+    with pytest.raises(ValueError, match="latent|layer"):
+        VAEGAN(latent, layer)

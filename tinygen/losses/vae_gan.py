@@ -1,0 +1,71 @@
+"""VAE-GAN: three losses on one graph, each for its own parameters (Larsen et al. 2016, Algorithm 1).
+
+With Dis_l the features of the discriminator at a layer, xr a reconstruction and xp the image of a prior draw:
+
+    prior      = KL(q(z|x) || N(0, I))
+    similarity = 1/2 ||Dis_l(x) - Dis_l(xr)||^2            minus the log-likelihood of a Gaussian of variance 1 in feature space
+    adversary  = -log D(x) - log(1 - D(xr)) - log(1 - D(xp))
+
+    encoder: prior + similarity        decoder: gamma similarity + fool        discriminator: adversary
+
+where fool = -log D(xr) - log D(xp), the non-saturating form of the paper's minus adversary. Take the gradients of all three before
+any step (tinygen.grad keeps the graph), then step: `apply` does.
+"""
+from typing import NamedTuple
+
+from ..autograd import Tensor, grad
+from ..ops import softplus
+from .vae import rate
+
+
+class VAEGANTerms(NamedTuple):
+    """The three losses, scalars in nats per example, and what they are made of, for the log."""
+
+    encoder: Tensor
+    decoder: Tensor
+    discriminator: Tensor
+    prior: Tensor
+    similarity: Tensor
+    real: Tensor            # -log D(x)
+    fake: Tensor            # mean of -log(1 - D) over reconstructions and prior samples
+
+
+def vae_gan(mu, logvar, real, rebuilt, drawn, *, gamma=1e-2, beta=1.0):
+    """VAEGANTerms from the code (mu, logvar) (N, L) and, for x, its reconstruction and a prior sample, (features, logits (N, 1)).
+
+    gamma weighs similarity against fooling the discriminator in the decoder's loss (the paper's gamma); beta weighs the prior.
+    Raises ValueError for a negative gamma or beta, or logits that are not (N, 1).
+    """
+    if not gamma >= 0 or not beta >= 0:
+        raise ValueError(f"vae_gan: gamma = {gamma} and beta = {beta} must be 0 or more")
+    for name, (_, logits) in (("real", real), ("rebuilt", rebuilt), ("drawn", drawn)):
+        if logits.ndim != 2 or logits.shape[1] != 1:
+            raise ValueError(f"vae_gan: logits of {name} {logits.shape} must be (N, 1), one a sample")
+    prior = rate(mu, logvar).mean()
+    difference = real[0] - rebuilt[0]
+    similarity = (difference * difference).sum() * (0.5 / len(mu))
+    genuine = softplus(-real[1]).mean()
+    caught = (softplus(rebuilt[1]).mean(), softplus(drawn[1]).mean())
+    fool = softplus(-rebuilt[1]).mean() + softplus(-drawn[1]).mean()
+    return VAEGANTerms(beta * prior + similarity, gamma * similarity + fool, genuine + caught[0] + caught[1],
+                       prior, similarity, genuine, (caught[0] + caught[1]) * 0.5)
+
+
+def gates(real, fake, equilibrium=0.68, margin=0.35):
+    """(train the discriminator, train the decoder): which of the two is not already winning.
+
+    real = -log D(x), fake = -log(1 - D(fakes)), numbers, near log 2 = 0.69 each where the two are even. The discriminator rests
+    while either is below equilibrium - margin, the decoder while either is above equilibrium + margin; never both.
+    """
+    discriminator = min(real, fake) >= equilibrium - margin
+    decoder = max(real, fake) <= equilibrium + margin
+    return (True, True) if not discriminator and not decoder else (discriminator, decoder)
+
+
+def apply(terms, encoder, decoder, discriminator, *, train=(True, True)):
+    """One step of the three optimizers, each on its own loss and its own parameters. train: what `gates` returned."""
+    chosen = [(encoder, terms.encoder)]
+    chosen += [(discriminator, terms.discriminator)] * train[0] + [(decoder, terms.decoder)] * train[1]
+    gradients = [grad(loss, optimizer.parameters) for optimizer, loss in chosen]
+    for (optimizer, _), g in zip(chosen, gradients):
+        optimizer.step(g)
