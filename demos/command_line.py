@@ -29,6 +29,7 @@ import json
 import os
 import pkgutil
 import re
+import shutil
 import sys
 import textwrap
 import types
@@ -142,11 +143,11 @@ class _Parser(argparse.ArgumentParser):
 
 def make_parser(main, program, description=None):
     """The argparse parser for the settings of `main`; see the top of this file."""
-    width = min(int(os.environ.get("COLUMNS") or WIDTH), 100)
+    width = min(shutil.get_terminal_size((WIDTH, 24)).columns, 120)
     parameters = inspect.signature(main).parameters
     arguments = [name.upper() for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY]
     parser = _Parser(prog=program, usage=" ".join(["%(prog)s", *arguments, "[flags]"]), allow_abbrev=False,
-                     description=inspect.cleandoc(description or main.__doc__ or ""),
+                     description=_refill(inspect.cleandoc(description or main.__doc__ or ""), width),
                      epilog="TINYGEN_THREADS=n uses n threads.\nTINYGEN_TRACEBACK=1 shows where an error came from.",
                      formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=24, width=width))
     texts = {**COMMON, **explanations(main)}
@@ -176,6 +177,12 @@ def make_parser(main, program, description=None):
                 options |= {"nargs": "?", "default": parameter.default}
             parser.add_argument(name, **options)
     return parser
+
+
+def _refill(text, width):
+    """Paragraphs of prose broken anew to fit `width`; what is indented or set in columns stays as it is."""
+    paragraphs = [p if re.search(r"^ |\S  +\S|^[-|*]", p, re.MULTILINE) else textwrap.fill(p, width) for p in text.split("\n\n")]
+    return "\n\n".join(paragraphs)
 
 
 def explanations(main):

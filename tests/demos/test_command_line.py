@@ -206,12 +206,20 @@ def test_arguments_without_a_flag():
         chosen(main=needs)
 
 
-def test_help_explains_every_flag_in_80_columns(toy, capsys):
+def test_prose_is_broken_to_the_width_and_tables_stay():
+    text = "One\nline " + "word " * 30 + "\n\n    python -m demos " + "x" * 90 + "\n\na   b\n1   " + "2" * 90
+    filled = command_line._refill(text, 80)
+    assert filled.split("\n\n")[1:] == text.split("\n\n")[1:]
+    assert max(map(len, filled.split("\n\n")[0].splitlines())) <= 80 and filled.split("\n\n")[0].split() == text.split("\n\n")[0].split()
+
+
+def test_help_explains_every_flag_in_80_columns(toy, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     assert command_line.run(["toytrain", "--help"]) == 0
     text = capsys.readouterr().out
     flat = " ".join(text.split())
     assert text.startswith("usage: python -m demos toytrain [flags]\n") and "And more words about it: café." in text
-    assert max(map(len, text.split("options:")[1].splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= 80
     for words in ("--lr LR learning rate, as 5 % of something that goes on here (default: 0.1)", "--arch one|two which one (default: one)",
                   "--hidden HIDDEN [HIDDEN ...] widths of the layers (default: 8 4)", "--noise NOISE how much --augment",
                   "--augment, --no-augment whether to (default: True) --pause", "--seed SEED the one number",

@@ -211,7 +211,7 @@ class Run:
             shown = {"curves": "curves.png", **shown}
         if snapshots:
             figures.write_gif([self.out / name for name in snapshots], self.out / "samples.gif", fps=2)
-            shown |= {f"samples, {Path(snapshots[-1]).stem}": snapshots[-1], "samples over time": "samples.gif"}
+            shown |= {f"samples, {Path(snapshots[-1]).stem.replace('-', ' ')}": snapshots[-1], "samples over time": "samples.gif"}
         write_report(self.out / "index.html", title=self.out.resolve().name,
                      status=f"{self._total:,} {self._unit}s, {status}, {duration(self.seconds)} of training",
                      command=command(), settings=self.settings, machine=self.machine, history=self.history,
