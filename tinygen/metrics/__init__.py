@@ -1,8 +1,8 @@
 """Judging samples: distances between sets of images, coverage, probes and the networks they use.
 
-Reading order: score (a number that says how it was measured), frechet, neighbours, modes, probe, then inception, fid, judge, monitor.
+Reading order: score (a number that says how it was measured), frechet, neighbours, modes, probe, then inception, comparison, judge, monitor.
 """
-from .fid import INCEPTION, Comparison, Extractor, Measures, cached_features, compare, compare_features, fid, kid
+from .comparison import INCEPTION, Comparison, Extractor, Measures, cached_features, compare, compare_features, fid, kid
 from .frechet import Statistics, frechet_distance, frechet_score, kernel_score, real_pair, statistics
 from .inception import inception_features
 from .judge import Judge, load_judge, train_judge

@@ -5,6 +5,9 @@ Two files hold them: `pt_inception-2015-12-05.npz`, and the state dict published
 """
 import numpy as np
 
+from ..data import pytorch_files
+from ..data.readers import read_npz
+
 FILES = ("pt_inception-2015-12-05.npz", "pt_inception-2015-12-05-6726825d.pth")
 EPS = 1e-3                                                      # of the network's batch norms
 
@@ -28,11 +31,9 @@ def read_folded(path, shapes):
     gamma (conv(x) - mean) / sqrt(variance + eps) + beta = conv(x, weight scale) + (beta - mean scale), scale = gamma / sqrt(variance + eps).
     """
     if path.suffix == ".pth":
-        from ..data.pytorch_files import read_state_dict
-        state = read_state_dict(path)
+        state = pytorch_files.read_state_dict(path)
     else:
-        with np.load(path, allow_pickle=False) as file:
-            state = dict(file)
+        state = read_npz(path)
     folded = {}
     for name in (key.removesuffix(".weight") for key in shapes if key.endswith(".weight")):
         wanted = [f"{name}.{part}" for part in ("conv.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")]

@@ -22,7 +22,7 @@ from ..ops import log_softmax
 from ..optim import Adam
 from ..progress import Progress
 from .checks import as_images
-from .fid import Extractor
+from .comparison import Extractor
 
 EPOCHS = {"mnist": 4, "fashion-mnist": 8, "mnist-mini": 12, "fashion-mini": 12}
 BATCH = 128
