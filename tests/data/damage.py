@@ -1,5 +1,5 @@
 """What the fuzz tests of the readers share: ways to damage a file, and what a reader may do with one."""
-import encodings.cp437     # zipfile asks for it in the middle of a damaged archive, and importing is running code, too  # noqa: F401
+import codecs
 import sys
 import tracemalloc
 
@@ -10,6 +10,9 @@ quiet_escapes = pytest.mark.filterwarnings("ignore:.*invalid.*escape:Deprecation
 
 ALLOWED_PEAK = 64 << 20         # bytes, for files of a few kilobytes: four times what untrusted.py grants any file
 RUNS_CODE = {"exec", "compile", "os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class"}
+
+for _codec in ("cp437", "raw-unicode-escape"):      # the standard library imports these on its way through damaged files
+    codecs.lookup(_codec)
 
 _watching, _seen = False, []
 

@@ -112,10 +112,11 @@ def test_files_of_another_set_are_refused(world):
     images_file, labels_file = (folder / name for name in IDX_FILES["test"])
     for images, labels in ((np.zeros((9, 28, 28), np.uint8), np.zeros(9, np.uint8)), (np.zeros((10, 28, 28), np.uint8), np.zeros(9, np.uint8)),
                            (np.zeros((10, 28, 28), np.float32), np.zeros(10, np.uint8)), (np.zeros((10, 32, 28), np.uint8), np.zeros(10, np.uint8)),
-                           (np.zeros((10, 28, 28), np.uint8), np.full(10, 10, np.uint8))):
+                           (np.zeros((10, 28, 28), np.uint8), np.full(10, 10, np.uint8)), (np.zeros((10, 28, 28), np.uint8), np.zeros(10, np.float32)),
+                           (np.uint8(1), np.zeros(10, np.uint8)), (np.zeros(10, np.uint8), np.uint8(1))):
         write_idx(images_file, images)
         write_idx(labels_file, labels)
-        with pytest.raises(ValueError, match=r"load: the files in .*/mnist hold images .* the test split of mnist has images \(10, 1, 28, 28\)"):
+        with pytest.raises(ValueError, match=r"load: the files in .*/mnist hold images .* and labels .* the test split of mnist has images \(10, 1, 28, 28\) "):
             load("mnist", "test")
 
 

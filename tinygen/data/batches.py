@@ -57,23 +57,30 @@ def to_float(images, scale=(0, 1)):
 
 
 def binarize(images, rng):
-    """float32 zeros and ones: pixel x of uint8 images (x / 255 is its probability; floats in [0, 1] are taken as such) is 1 with
-    that probability, drawn with the generator `rng`. A test set is binarised once: binarize(images, np.random.default_rng(seed))."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"binarize: rng is a {type(rng).__name__}, not a NumPy generator; make one with numpy.random.default_rng(seed)")
+    """float32 zeros and ones, drawn with the generator `rng`: a pixel x of uint8 images is 1 with probability x / 255, one of
+    float images, in [0, 1], with probability x. A test set is binarised once: binarize(images, np.random.default_rng(seed))."""
+    check_generator("binarize", rng)
     images = np.asarray(images)
     probability = to_float(images)
     if images.dtype != np.uint8 and not ((probability >= 0) & (probability <= 1)).all():
-        raise ValueError(f"binarize: images {images.shape} of {images.dtype} hold values outside [0, 1]; give uint8, or probabilities")
+        raise ValueError(f"binarize: images {images.shape} of {images.dtype} hold values outside [0, 1]; "
+                         "give uint8, or probabilities")
     return (rng.random(probability.shape, np.float32) < probability).astype(np.float32)
 
 
 def threshold(images):
-    """float32 zeros and ones: uint8 pixels rounded, 128 and above to 1. Not a binarisation to report likelihoods on: use binarize."""
+    """float32 zeros and ones: uint8 pixels rounded, 128 and above to 1. For likelihoods to compare with others', use binarize."""
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise TypeError(f"threshold: images have dtype {images.dtype}, not uint8; round floats with numpy.round")
     return (images >= 128).astype(np.float32)
+
+
+def check_generator(function, rng):
+    """Raise TypeError where `rng` is not a NumPy generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"{function}: rng is a {type(rng).__name__}, not a NumPy generator; "
+                        "make one with numpy.random.default_rng(seed)")
 
 
 def _check_scale(function, scale):
@@ -94,8 +101,8 @@ def _check_data(data, labels, batch_size, rng, scale, binary, start):
     for name, value, least in (("batch_size", batch_size, 1), ("start", start, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"batches: {name} = {value!r} must be an integer, {least} or more")
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise TypeError(f"batches: rng is a {type(rng).__name__}, not a NumPy generator; make one with numpy.random.default_rng(seed)")
+    if rng is not None:
+        check_generator("batches", rng)
     _check_scale("batches", scale)
     if binary and (rng is None or scale != (0, 1)):
         raise ValueError("batches: binary=True draws pixels of 0 and 1, so it needs rng and scale (0, 1); without a generator, "

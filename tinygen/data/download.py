@@ -1,4 +1,4 @@
-"""Downloads that can be interrupted: resumed where they stopped, checked before anybody sees them, from the first mirror that works."""
+"""Downloads that can be interrupted: resumed where they stopped, from the first mirror that works, checked before they are used."""
 import hashlib
 import http.client
 import os

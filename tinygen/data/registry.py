@@ -45,14 +45,15 @@ class DataSet:
 
 def _read_idx_pair(paths):
     images, labels = map(read_idx, paths)
-    return images[:, None], labels              # (N, H, W) -> (N, 1, H, W)
+    return images[:, None] if images.ndim else images, labels       # (N, H, W) -> (N, 1, H, W)
 
 
 def _read_cifar(read):
     return lambda paths: [np.concatenate(parts) for parts in zip(*map(read, paths))]
 
 
-IDX_FILES = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"), "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}
+IDX_FILES = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+             "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}
 CIFAR_FILES = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)}
 CIFAR_BINARY_FILES = {split: tuple(f"{name}.bin" for name in names) for split, names in CIFAR_FILES.items()}
 
@@ -60,16 +61,20 @@ SETS = {
     "mnist": DataSet(
         (1, 28, 28), {"train": 60_000, "test": 10_000}, tuple("0123456789"),
         (Layout(("mnist", "MNIST/raw"), IDX_FILES, _read_idx_pair),),
-        {"train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873", "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-         "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3", "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c"},
+        {"train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+         "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+         "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+         "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c"},
         ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
         "mnist-mini"),
     "fashion-mnist": DataSet(
         (1, 28, 28), {"train": 60_000, "test": 10_000},
         ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         (Layout(("fashion-mnist", "FashionMNIST/raw"), IDX_FILES, _read_idx_pair),),
-        {"train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-         "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79", "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310"},
+        {"train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+         "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+         "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+         "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310"},
         ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
          "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"),
         "fashion-mini"),
@@ -104,10 +109,11 @@ def load(name, split="train"):
     images, labels = layout.read(paths)
     data_set = SETS[name]
     shape, classes = (data_set.counts[split], *data_set.image), len(data_set.classes)
-    if images.dtype != np.uint8 or images.shape != shape or labels.shape != shape[:1] or labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"load: the files in {paths[0].parent} hold images (N, C, H, W) {images.shape} of {images.dtype} and labels "
-                         f"{labels.shape}; the {split} split of {name} has images {shape} of uint8 and labels 0 .. {classes - 1}; "
-                         "put the right files there or take these away")
+    if (images.dtype != np.uint8 or images.shape != shape or labels.dtype.kind not in "iu" or labels.shape != shape[:1]
+            or labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(f"load: the files in {paths[0].parent} hold images {images.shape} of {images.dtype} and labels {labels.shape} "
+                         f"of {labels.dtype}; the {split} split of {name} has images {shape} (N, C, H, W) of uint8 and labels "
+                         f"0 .. {classes - 1}; put the right files there or take these away")
     return images, labels.astype(np.int64)
 
 
@@ -153,7 +159,8 @@ def _fetch(name, split):
         for file, md5 in data_set.downloads.items():
             archive = file.endswith(".tar.gz")
             target = data_folder() / file if archive else folder / file
-            if not archive and (file.removesuffix(".gz") not in layout.files[split] or _plain_or_gz(folder / file.removesuffix(".gz"))):
+            plain = file.removesuffix(".gz")
+            if not archive and (plain not in layout.files[split] or _plain_or_gz(folder / plain)):
                 continue
             urls = [mirror + file for mirror in data_set.mirrors]
             if os.environ.get("TINYGEN_OFFLINE", "0") not in ("", "0") and not target.exists():

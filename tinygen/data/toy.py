@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from .batches import check_generator
+
 
 def ring(n, rng, *, components=8, radius=1.0, sigma=0.01):
     """Gaussians of standard deviation sigma, equally likely, with their means equally spaced on a circle."""
@@ -97,7 +99,8 @@ def modes(name):
         mode_coverage(samples, centres, sigma)
     """
     root2 = math.sqrt(2)
-    mixtures = {"8-gaussians": (ring_centres(8, 2 / root2), 0.02 / root2), "25-gaussians": (grid_centres(5, 2 / root2), 0.05 / root2),
+    mixtures = {"8-gaussians": (ring_centres(8, 2 / root2), 0.02 / root2),
+                "25-gaussians": (grid_centres(5, 2 / root2), 0.05 / root2),
                 "ring": (ring_centres(), 0.01), "grid": (grid_centres(), 0.05), "bimodal": (BIMODAL_CENTRES.copy(), 0.10)}
     if name not in mixtures:
         raise ValueError(f"modes: {name!r} is not a mixture of Gaussians; these are: {', '.join(mixtures)}")
@@ -114,8 +117,7 @@ def sample(name, n, rng):
 def _check(function, n, rng):
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"{function}: n = {n!r} must be a number of points, 1 or more")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"{function}: rng is a {type(rng).__name__}, not a NumPy generator; make one with numpy.random.default_rng(seed)")
+    check_generator(function, rng)
 
 
 def _mixture(function, n, rng, centres, sigma):
