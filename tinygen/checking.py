@@ -65,12 +65,14 @@ def _check(f, name, xs, order, level, n_inputs, full, rtol, atol, rng):
     for i, x in enumerate(xs):
         if not x.size:
             continue
+        where = f"input {i}" if i < n_inputs else f"the gradient passed in at order {i - n_inputs + 1}"
         direction = rng.standard_normal(x.shape)
-        expected = (along(i, direction, STEP) - along(i, direction, -STEP)) / (2 * STEP)
+        slope = _Slope(lambda step: along(i, direction, step))
         scale = float(np.abs(received[i] * direction).sum())
-        wrong = abs(float((received[i] * direction).sum()) - expected) > atol + rtol * max(scale, abs(expected))
-        if wrong or full:
-            _element_by_element(name, i, x, received[i], along, level, n_inputs, wrong, rtol, atol)
+        wrong = abs(float((received[i] * direction).sum()) - slope.value) > atol + rtol * max(scale, abs(slope.value))
+        if wrong or full or slope.bends():
+            _element_by_element(f"gradcheck: {name}", f"order {level}, {where}", x, received[i],
+                                lambda unit: _Slope(lambda step: along(i, unit, step)), wrong, rtol, atol)
 
     if order > level:
         directions = [Tensor(rng.standard_normal(x.shape)) for x in xs]
@@ -82,24 +84,41 @@ def _check(f, name, xs, order, level, n_inputs, full, rtol, atol, rng):
         _check(vjp, name, [*xs, g], order, level + 1, n_inputs, full, rtol, atol, rng)
 
 
-def _element_by_element(name, i, x, received, along, level, n_inputs, wrong, rtol, atol):
-    """Compare every element of one gradient; raise for the worst, or for the direction if no element stands out."""
-    worst, worst_index, worst_expected = 0.0, None, None
+class _Slope:
+    """The derivative of a function of one number at 0, by central differences."""
+
+    def __init__(self, f):
+        self.f, self.here = f, f(0.0)
+        self.value, self.gap = self._differences(STEP)
+
+    def _differences(self, h):
+        """(The central slope, how far the slopes from the right and from the left are apart), with step h."""
+        up, down = self.f(h), self.f(-h)
+        return (up - down) / (2 * h), abs(up - 2 * self.here + down) / h
+
+    def bends(self):
+        """Whether there is no derivative: with a smaller step the two slopes stay apart (a kink), or grow (a jump)."""
+        rounding = 1e-13 * abs(self.here) / STEP
+        apart, steep = self.gap > 1e-4 * max(1.0, abs(self.value)) + rounding, abs(self.value) > 300
+        if not (apart or steep):                                           # as nearly always
+            return False
+        value, gap = self._differences(STEP / 4)
+        return apart and gap > 0.5 * self.gap or abs(value) > 2 * abs(self.value)
+
+
+def _element_by_element(name, where, x, received, slope_along, wrong, rtol, atol):
+    """Compare every element of one gradient; raise for the first kink, for the worst element, or for the direction alone."""
+    worst, worst_index, expected = -1.0, None, None
     for index in np.ndindex(x.shape):
-        direction = np.zeros(x.shape)
-        direction[index] = 1
-        expected = (along(i, direction, STEP) - along(i, direction, -STEP)) / (2 * STEP)
-        excess = abs(float(received[index]) - expected) / (atol + rtol * max(abs(expected), float(np.abs(received).max())))
+        unit = np.zeros(x.shape)
+        unit[index] = 1
+        slope = slope_along(unit)
+        if slope.bends():
+            raise KinkError(f"{name} has a kink at {where}, index {index}, value {x[index]:.6g}: slopes from the left and from "
+                            "the right differ; check at a point away from it")
+        excess = abs(float(received[index]) - slope.value) / (atol + rtol * max(abs(slope.value), float(np.abs(received).max())))
         if not excess <= worst:
-            worst, worst_index, worst_expected = excess, index, expected
-    if worst <= 1 and not wrong:
-        return
-    where = f"input {i}" if i < n_inputs else f"the gradient passed in at order {i - n_inputs + 1}"
-    direction = np.zeros(x.shape)
-    direction[worst_index] = 1
-    gap = lambda h: abs(along(i, direction, h) - 2 * along(i, direction, 0.0) + along(i, direction, -h)) / h
-    if gap(STEP) > 1e-4 and gap(STEP / 4) > 0.5 * gap(STEP):         # for a smooth f the one-sided slopes meet as h shrinks
-        raise KinkError(f"gradcheck: {name} has a kink at {where}, index {worst_index}, value {x[worst_index]:.6g}: slopes from the "
-                        "left and from the right differ; check at a point away from it")
-    raise GradientError(f"gradcheck: {name}, order {level}, {where}, index {worst_index}: expected {worst_expected:.8g} (finite "
-                        f"differences), received {float(received[worst_index]):.8g}")
+            worst, worst_index, expected = excess, index, slope.value
+    if worst > 1 or wrong:
+        raise GradientError(f"{name}, {where}, index {worst_index}: expected {expected:.8g} (finite differences), received "
+                            f"{float(received[worst_index]):.8g}")
