@@ -32,7 +32,7 @@ def test_a_finished_folder_holds_everything(toy, tmp_path, capsys):
     out = tmp_path / "deep" / "run"
     run = toy.train(out, 4)
     assert sorted(p.name for p in out.iterdir()) == ["checkpoint.npz", "config.json", "curves.png", "index.html",
-                                                     "metrics.csv", "model.npz", "results.json", "samples"]
+                                                     "metrics.csv", "model.npz", "results.json"]
     config = json.loads((out / "config.json").read_text())
     assert config["settings"] == {"epochs": 4, "seed": 1, "data": "toy", "lr": 0.1} and config["seed"] == 1
     assert config["machine"] == {"tinygen": tg.__version__, **backend.machine()}
@@ -149,6 +149,7 @@ def test_a_finished_run_can_go_on_for_longer(toy, tmp_path, same_run):
 
 def test_a_new_run_in_the_folder_keeps_the_old_checkpoint(toy, tmp_path, same_run, capsys):
     toy.train(tmp_path / "a", 5)
+    (tmp_path / "a" / "samples").mkdir()
     (tmp_path / "a" / "samples" / "epoch-5.png").write_bytes(b"old")
     (tmp_path / "a" / "samples" / "mine.png").write_bytes(b"mine")
     toy.train(tmp_path / "a", 3, seed=2)
@@ -244,6 +245,17 @@ def test_loops_that_make_no_sense_are_refused(toy, tmp_path, loop, message):
         list(loop(run))
     with pytest.raises(ValueError, match="Run.update: a step on n = 0 examples"):
         run.update(0, loss=1.0)
+
+
+def test_a_run_without_a_loop_is_a_folder_of_figures_and_results(tmp_path, capsys):
+    from tinygen import figures
+    for _ in range(2):
+        with Run(tmp_path, {"seed": 1}) as run:
+            run.figure("image", figures.image_grid(np.zeros((1, 1, 4, 4))))
+            run.finish(bound=1.5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "image.png", "index.html", "results.json"]
+    page = (tmp_path / "index.html").read_text()
+    assert ">finished</p>" in page and "1.500" in page and "held another run" not in capsys.readouterr().out
 
 
 def test_what_has_no_state_cannot_be_kept(tmp_path):

@@ -15,6 +15,8 @@
 The folder then holds config.json (settings, seed, versions, machine), metrics.csv (a row an epoch), the figures, samples/
 and samples.gif, curves.png, checkpoint.npz, index.html with all of it on one page, and the weights, model.npz.
 
+A run without a loop keeps nothing: its folder holds the figures and results of a study.
+
 The state is saved after every epoch and read back where the loop begins: everything drawn before the loop (initial
 weights, a fixed noise to sample from) comes from the seed again, everything in it continues from the checkpoint.
 Killed at any moment, the folder can be read, and a run that is resumed ends bit for bit like one that never stopped.
@@ -172,6 +174,7 @@ class Run:
 
     def _draw(self, name, figure):
         from tinygen import figures             # loads matplotlib, which a run without pictures does not need
+        (self.out / name).parent.mkdir(exist_ok=True)
         figures.save(figure, self.out / name)
         if name not in self._pictures:
             self._pictures.append(name)
@@ -187,8 +190,9 @@ class Run:
                     np.savez(file, **module.state_dict())
         write_json(self.out / "results.json", self.results)
         self._write_page("finished")
-        self._save(finished=True)               # last: a run that is killed before this comes here again when resumed
-        print(f"finished after {duration(self.seconds)}; everything is in {self.out / 'index.html'}")
+        if self._parts:
+            self._save(finished=True)           # last: a run that is killed before this comes here again when resumed
+        print(f"finished; everything is in {self.out / 'index.html'}")
 
     def _stopped(self):
         """Ctrl-C: say how to go on, and bring the numbers and the page to what the checkpoint holds."""
@@ -213,7 +217,7 @@ class Run:
             figures.write_gif([self.out / name for name in snapshots], self.out / "samples.gif", fps=2)
             shown |= {f"samples, {Path(snapshots[-1]).stem.replace('-', ' ')}": snapshots[-1], "samples over time": "samples.gif"}
         write_report(self.out / "index.html", title=self.out.resolve().name,
-                     status=f"{self._total:,} {self._unit}s, {status}, {duration(self.seconds)} of training",
+                     status=f"{self._total:,} {self._unit}s, {status}, {duration(self.seconds)} of training" if self._total else status,
                      command=command(), settings=self.settings, machine=self.machine, history=self.history,
                      results=self.results, figures={caption: self.out / name for caption, name in shown.items()})
 
@@ -229,7 +233,7 @@ class Run:
 
     def _open(self, resume):
         """Make the folder; find the checkpoint to go on from and check that it fits, or begin anew."""
-        (self.out / "samples").mkdir(parents=True, exist_ok=True)
+        self.out.mkdir(parents=True, exist_ok=True)
         remove_parts(self.out)
         remove_parts(self.out / "samples")
         if resume and self._checkpoint.exists():
