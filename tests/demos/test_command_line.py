@@ -94,7 +94,7 @@ def toy(tmp_path, monkeypatch):
 def start(toy, *arguments, **options):
     """`python -m demos ARGUMENTS`, with the toy demos, in a process of its own."""
     code = ("import sys, demos; from demos.command_line import run; "
-            f"demos.__path__ = [{str(toy)!r}]; sys.exit(run(sys.argv[1:]))")
+            f"demos.__path__ = [{str(toy)!r}]; sys.argv[0] = {str(ROOT / 'demos' / '__main__.py')!r}; sys.exit(run(sys.argv[1:]))")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **options.pop("env", {})}
     return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             encoding="utf-8", env=environment, **options)
@@ -304,7 +304,8 @@ def test_ctrl_c_leaves_a_folder_that_goes_on(toy):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors == ""
     last = output.splitlines()[-1]
-    assert last.startswith("stopped; epoch ") and "is saved, go on with: " in last and last.endswith("--pause 0.02 --resume")
+    assert last.startswith("stopped; epoch ")
+    assert last.endswith("is saved, go on with: python -m demos toytrain --epochs 400 --pause 0.02 --resume")
     assert {p.name for p in Path("runs/toytrain").iterdir()} >= {"checkpoint.npz", "metrics.csv", "config.json", "index.html"}
     done = int(last.split()[2].replace(",", ""))
     process = start(toy, "toytrain", "--resume", "--epochs", str(done + 1))

@@ -59,9 +59,18 @@ def write_metrics(path, history):
         writer.writerows(history)
 
 
-def command(*more):
-    """The command that started this process, with the flags `more`, as a person would type it."""
-    arguments = sys.argv[1:] + [flag for flag in more if flag not in sys.argv]
-    program = Path(sys.argv[0])
-    module = ["-m", "demos"] if program.parts[-2:] == ("demos", "__main__.py") else [str(program)]
-    return shlex.join(["python", *module, *arguments])
+def command():
+    """The command that started this process, as a person would type it."""
+    program = ["-m", "demos"] if _is_demo() else sys.argv[:1]
+    return shlex.join(["python", *program, *sys.argv[1:]])
+
+
+def how_to_resume():
+    """What to type to go on with the run."""
+    if not _is_demo():
+        return "Run(..., resume=True)"
+    return command() if "--resume" in sys.argv else f"{command()} --resume"
+
+
+def _is_demo():
+    return Path(sys.argv[0]).parts[-2:] == ("demos", "__main__.py")

@@ -33,7 +33,7 @@ from tinygen.files import remove_parts, replacing
 from tinygen.progress import Progress, duration
 
 from .checkpoint import as_json, load_checkpoint, save_checkpoint
-from .folder import command, refuse_differences, retire_checkpoint, write_json, write_metrics
+from .folder import command, how_to_resume, refuse_differences, retire_checkpoint, write_json, write_metrics
 from .report import write_report
 
 
@@ -55,6 +55,7 @@ class Run:
 
     def __init__(self, out, settings=(), *, resume=False, unit="images"):
         self.out = Path(out)
+        self._resumable = "resume" in dict(settings)
         settings = {name: value for name, value in dict(settings).items() if name not in ("out", "resume")}
         self.settings = json.loads(json.dumps(settings, default=as_json))       # as they will be read back
         self.machine = {"tinygen": tinygen.__version__, **backend.machine()}
@@ -197,11 +198,11 @@ class Run:
     def _stopped(self):
         """Ctrl-C: say how to go on, and bring the numbers and the page to what the checkpoint holds."""
         if not self._rows_saved:
-            print(f"stopped before the first checkpoint; start again with: {command()}")
+            print(f"stopped; nothing to save yet, go on with: {how_to_resume() if self._resumable else command()}")
             return
         del self.history[self._rows_saved:]
         done = self.history[-1][self._unit]
-        print(f"stopped; {self._unit} {done:,} is saved, go on with: {command('--resume')}")
+        print(f"stopped; {self._unit} {done:,} is saved, go on with: {how_to_resume()}")
         if self._total:                         # else the loop had not begun, and the page is as the last process left it
             write_metrics(self.out / "metrics.csv", self.history)
             self._write_page(f"stopped after {done:,}")
