@@ -64,3 +64,15 @@ def test_a_legend_never_covers_the_axes():
     figure.canvas.draw()
     box = legend.get_window_extent()
     assert box.y0 >= ax.bbox.y1 and box.x1 <= figure.bbox.x1 + 1
+
+
+def test_long_labels_are_folded_and_formulas_are_not():
+    figure, (ax,) = style.new_panels(1, height=2)
+    long = "a label that tells far more than there is room for beside these axes"
+    style.dress(ax, ylabel=long, xlabel="$x + y + z$ " * 9)
+    style.finish(figure, "a title that goes on and on and on, over more words than such a narrow page can hold in a line")
+    figure.canvas.draw()
+    assert ax.get_ylabel() != long and ax.get_ylabel().replace("\n", " ") == long and "\n" not in ax.get_xlabel()
+    for text in (ax.yaxis.label, *figure.texts):
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1

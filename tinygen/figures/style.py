@@ -6,6 +6,7 @@ they are. So the style is put on each axes by hand, by `dress`.
 """
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,7 +27,6 @@ MARKER_AREAS = (1.0, 0.85, 1.0, 0.75, 1.0, 1.2, 1.2, 1.0, 1.0, 1.7)      # to ma
 DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 
 MAP = "viridis"                          # amounts, densities, fields: lightness grows with the value
-MAP_ALTERNATE = "cividis"                # the second field of one figure: same property, visibly another map
 
 
 def series_style(index):
@@ -102,13 +102,26 @@ def number(value, form="g"):
 def finish(figure, title=None):
     """The figure, with a title above all its panels and its layout settled: the last call of a drawing function.
 
-    A layout changes the ticks, whose labels change the layout: it takes about three, the last when the figure is drawn.
+    Labels too long for their axes are folded. A layout changes the ticks, whose labels change the layout: it takes about
+    three, the last when the figure is drawn.
     """
     if title:
-        figure.suptitle(title, fontsize=TITLE, color=INK)
-    for _ in range(2):
-        figure.draw_without_rendering()
+        _fold(figure.suptitle(title, fontsize=TITLE, color=INK), "width", 0.97 * figure.bbox.width)
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        _fold(ax.title, "width", ax.bbox.width)
+        _fold(ax.xaxis.label, "width", ax.bbox.width)
+        _fold(ax.yaxis.label, "height", 1.15 * ax.bbox.height)
+    figure.draw_without_rendering()
     return figure
+
+
+def _fold(text, side, room):
+    """Break a text at spaces into lines of at most `room` pixels along `side`; formulas stay in one piece."""
+    words = text.get_text()
+    length = getattr(text.get_window_extent(), side) if words else 0
+    if length > room and "$" not in words:
+        text.set_text(textwrap.fill(words, max(12, int(len(words) * room / length)), break_long_words=False))
 
 
 _MARKUP = str.maketrans("", "", "$\\^_{}")          # characters of mathtext that take no room
