@@ -24,7 +24,7 @@ def smooth(values, window):
 def line_panels(x, panels, *, xlabel, title=None, logx=False, logy=False, markers=False, columns=None, guides=None):
     """One panel for each entry of panels = {y label with unit: {curve name: y (N,)}}, all over the same x (N,).
 
-    A point where y is NaN or infinite is a gap in its line, not an error. logx, logy: logarithmic axes; markers: a mark
+    A point where y is NaN or infinite (with logy, also not positive) is a gap, not an error. logx, logy: logarithmic axes; markers: a mark
     on every point; guides = {y label: {text: y value}}: named dashed levels, e.g. an optimum. Returns a Figure.
     """
     caller = "line_panels"
