@@ -9,6 +9,7 @@ from gradients taken before (several losses on one graph), and `step()` from the
 Parameters change in place; graphs that used the old values refuse to be differentiated (autograd.mark_updated).
 """
 import math
+import numbers
 
 import numpy as np
 
@@ -24,15 +25,19 @@ class Optimizer:
     slots = ()
 
     def __init__(self, parameters, lr, **settings):
-        self.parameters = list(parameters)
         name = type(self).__name__
+        if isinstance(parameters, Tensor) or not hasattr(parameters, "__iter__"):
+            raise TypeError(f"{name}: parameters is a {type(parameters).__name__}, not a list of Tensors; give module.parameters()")
+        self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError(f"{name}: the list of parameters is empty")
         for i, p in enumerate(self.parameters):
             if not isinstance(p, Tensor) or not p.requires_grad or p.op is not None:
                 raise TypeError(f"{name}: parameters[{i}] is not a leaf Tensor that requires a gradient")
-        if not lr >= 0:
-            raise ValueError(f"{name}: lr = {lr} is negative")
+        if len({id(p) for p in self.parameters}) < len(self.parameters):
+            raise ValueError(f"{name}: a parameter occurs twice in the list, and would be updated twice a step")
+        if not isinstance(lr, numbers.Real) or not lr >= 0:
+            raise ValueError(f"{name}: lr = {lr!r} is not a number >= 0")
         self.lr, self.steps = lr, 0
         self.settings = settings
         vars(self).update(settings)

@@ -1,4 +1,7 @@
-"""The layers: parameters held beside the operation they are for. Constructor order and state names are PyTorch's."""
+"""The layers: parameters held beside the operation they are for. Constructor order and state names are PyTorch's.
+
+Arguments are keyword-only from where PyTorch has one that tinygen lacks (groups, ceil_mode), so that no position means two things.
+"""
 import numpy as np
 
 from .. import ops
@@ -38,7 +41,7 @@ class Linear(Module):
 class Conv2d(Module):
     """tinygen.conv2d with a weight (out, in, kh, kw) and a bias (out,);  x (N, in, H, W) -> (N, out, OH, OW)."""
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, bias=True):
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, *, bias=True):
         _sizes("Conv2d", in_channels=in_channels, out_channels=out_channels)
         kernel = ops.convolution.pair(kernel_size, "kernel_size", "Conv2d")
         self.stride, self.padding, self.dilation = stride, padding, dilation
@@ -58,7 +61,7 @@ class Conv2d(Module):
 class ConvTranspose2d(Module):
     """tinygen.conv_transpose2d with a weight (in, out, kh, kw) and a bias (out,);  x (N, in, H, W) -> (N, out, OH, OW)."""
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, bias=True, dilation=1):
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, *, bias=True, dilation=1):
         _sizes("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
         kernel = ops.convolution.pair(kernel_size, "kernel_size", "ConvTranspose2d")
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
@@ -156,7 +159,7 @@ class MaxPool2d(Module):
 class AvgPool2d(Module):
     """tinygen.avg_pool2d."""
 
-    def __init__(self, kernel_size, stride=None, padding=0, count_include_pad=True):
+    def __init__(self, kernel_size, stride=None, padding=0, *, count_include_pad=True):
         self.kernel_size, self.stride, self.padding, self.count_include_pad = kernel_size, stride, padding, count_include_pad
 
     def forward(self, x):
@@ -208,9 +211,11 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """(N, D) -> (N, *shape)."""
+    """(N, D) -> (N, *shape). Unflatten(C, H, W), Unflatten((C, H, W)) or, as PyTorch writes it, Unflatten(1, (C, H, W))."""
 
     def __init__(self, *shape):
+        if len(shape) == 2 and shape[0] == 1 and isinstance(shape[1], (tuple, list)):
+            shape = shape[1:]
         self.shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
 
     def forward(self, x):

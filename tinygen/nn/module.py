@@ -106,6 +106,8 @@ class Module:
 
     def to(self, target):
         """Move all parameters and buffers to a device ("cpu", "cuda") or convert them to a float dtype, in place."""
+        if not isinstance(target, str) and np.dtype(target).kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: {np.dtype(target)} is not a float type; parameters learn, so they are floats")
         for _, t in self._named_tensors((Parameter, Buffer)):
             t.data = to(t.data, target) if isinstance(target, str) else t.data.astype(target)
             t.grad = None
