@@ -44,6 +44,8 @@ WIDTH = 80
 COMMON = {
     "data": "the data set: mnist-mini, fashion-mini (both in the package), mnist, fashion-mnist, cifar-10",
     "epochs": "passes over the training set",
+    "batch_size": "examples in a training step",
+    "lr": "the learning rate of the optimizer",
     "device": "where to compute: cpu, or cuda (needs CuPy and a GPU)",
     "seed": "the one number that all randomness comes from",
     "out": "the folder to write everything to",
