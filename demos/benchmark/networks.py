@@ -41,10 +41,10 @@ def cifar_encoder(f):
 def cifar_decoder(f):
     """Table 1 of sheet 004; logits instead of the sigmoid."""
     nn = f.nn
-    unflatten = nn.Unflatten(1, (128, 8, 8)) if f.name == "PyTorch" else nn.Unflatten(128, 8, 8)
     last = [nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(64, 3, 4)] if f.name == "PyTorch" else [nn.Conv2d(64, 3, 4, padding="same")]
     return f.module(nn.Sequential(
-        nn.Linear(128, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, 8192), nn.BatchNorm1d(8192), nn.ReLU(), unflatten,
+        nn.Linear(128, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, 8192), nn.BatchNorm1d(8192), nn.ReLU(),
+        nn.Unflatten(1, (128, 8, 8)),
         nn.ConvTranspose2d(128, 128, 4, 2, 1), nn.BatchNorm2d(128), nn.ReLU(),
         nn.ConvTranspose2d(128, 64, 4, 2, 1), nn.BatchNorm2d(64), nn.ELU(), *last))
 
@@ -73,9 +73,9 @@ def dcgan(f, batch=128):
     discriminator = f.module(nn.Sequential(
         nn.Conv2d(1, 32, 5), nn.LeakyReLU(0.01), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5), nn.LeakyReLU(0.01), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(1024, 1024), nn.LeakyReLU(0.01), nn.Linear(1024, 1)))
-    unflatten = nn.Unflatten(1, (128, 7, 7)) if f.name == "PyTorch" else nn.Unflatten(128, 7, 7)
     generator = f.module(nn.Sequential(
-        nn.Linear(96, 1024), nn.ReLU(), nn.BatchNorm1d(1024), nn.Linear(1024, 6272), nn.ReLU(), nn.BatchNorm1d(6272), unflatten,
+        nn.Linear(96, 1024), nn.ReLU(), nn.BatchNorm1d(1024), nn.Linear(1024, 6272), nn.ReLU(), nn.BatchNorm1d(6272),
+        nn.Unflatten(1, (128, 7, 7)),
         nn.ConvTranspose2d(128, 64, 4, 2, 1), nn.ReLU(), nn.BatchNorm2d(64), nn.ConvTranspose2d(64, 1, 4, 2, 1), nn.Tanh()))
     real = f.data(images(batch, 1, 28) * 2 - 1)
     return gan_step(f, generator, discriminator, real, lambda: f.uniform((batch, 96), real) * 2 - 1)
@@ -87,9 +87,9 @@ def small_gan(f, batch=100):
     discriminator = f.module(nn.Sequential(
         nn.Conv2d(1, 2, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 4, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(200, 1)))
-    unflatten = nn.Unflatten(1, (32, 7, 7)) if f.name == "PyTorch" else nn.Unflatten(32, 7, 7)
     generator = f.module(nn.Sequential(
-        nn.Linear(64, 1568), nn.LeakyReLU(0.2), unflatten, nn.Upsample(scale_factor=2), nn.Conv2d(32, 16, 3, 1, 1), nn.LeakyReLU(0.2),
+        nn.Linear(64, 1568), nn.LeakyReLU(0.2), nn.Unflatten(1, (32, 7, 7)), nn.Upsample(scale_factor=2), nn.Conv2d(32, 16, 3, 1, 1),
+        nn.LeakyReLU(0.2),
         nn.Upsample(scale_factor=2), nn.Conv2d(16, 8, 3, 1, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3, 1, 1), nn.Sigmoid()))
     real = f.data(images(batch, 1, 28))
     return gan_step(f, generator, discriminator, real, lambda: f.uniform((batch, 64), real) * 2 - 1)

@@ -1,0 +1,176 @@
+"""VAE and VAE-GAN on CIFAR-10: FIDs, a linear probe, changes that help it [004.2, 004.3]
+
+The networks of tables 1 and 2, trained without labels. `--model vae` is question 2, `--model vae-gan` question 3 (Larsen et al.
+2016); `--change` adds an unsupervised modification (task III). After training: reconstruction and generation FID on the test split,
+the accuracy of one linear layer on the means of q(z|x), and the same layer on raw pixels; `--no-fid` leaves the FIDs out.
+
+    python -m demos cifar --data cifar-10 --epochs 20
+    python -m demos cifar --data cifar-10 --epochs 20 --model vae-gan --change contrast
+
+CIFAR-10 is not in the package; `--data fashion-mini`, the default, pads the bundled clothes to 32 x 32 in three channels, so that
+everything can be seen to run. `python -m demos cifar_table` puts finished runs into one table.
+"""
+from typing import Literal
+
+import numpy as np
+
+import tinygen as tg
+from tinygen import data as tgdata
+from tinygen import figures, losses, nn
+from tinygen.backend import to
+from tinygen.data import augment
+from tinygen.losses import self_supervised, vae_gan
+from tinygen.models.cifar import VAEGAN, CifarVAE, as_cifar
+from tinygen.training import Run
+
+CHANGES = ("none", "beta", "mmd", "denoise", "rotation", "contrast")
+
+
+def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
+         change: Literal["none", "beta", "mmd", "denoise", "rotation", "contrast"] = "none", strength=0.0, images=50_000, epochs=2,
+         batch_size=64, lr=1e-3, latent=128, layer=2, gamma=1e-2, beta=1.0, equilibrium=0.68, margin=0.35, fid=True, probe=True,
+         device="cpu", seed=0, out="runs/cifar", resume=False):
+    """Train it, measure it, draw it.
+
+    model: the VAE of question 2, or the VAE-GAN of question 3
+    change: task III. beta: a smaller weight of the KL; mmd: an MMD instead of part of the KL; denoise: from noisy images;
+        rotation: the code tells how an image was turned; contrast: the code tells views of one image from others
+    strength: of the change; 0 takes its own default
+    images: training images, from the first on
+    lr: the learning rate of Adam (for vae-gan, of all three optimizers)
+    latent: numbers in the code
+    layer: vae-gan: the layer of the discriminator where images are compared
+    gamma: vae-gan: weight of that similarity against fooling the discriminator, in the decoder's loss
+    beta: weight of the KL
+    equilibrium: vae-gan: loss of the discriminator where neither side wins
+    margin: vae-gan: how far from it the winning side rests; a large one never rests
+    fid: compute the FIDs (needs the Inception weights; minutes)
+    probe: fit the linear layers
+    """
+    with Run(out, locals(), resume=resume) as run:
+        tg.manual_seed(seed)
+        (train, train_labels), (test, test_labels) = (tgdata.load(data, split) for split in ("train", "test"))
+        train, train_labels, test = as_cifar(train[:images]), train_labels[:images], as_cifar(test)
+        network = (VAEGAN(latent, layer) if model == "vae-gan" else CifarVAE(latent)).to(device)
+        autoencoder = network.vae if model == "vae-gan" else network
+        head = make_head(change, latent).to(device)
+        encoder_parameters = autoencoder.encoder.parameters() + head.parameters()
+        if model == "vae-gan":
+            optimizers = {"encoder": tg.optim.Adam(encoder_parameters, lr, betas=(0.5, 0.999)),
+                          "decoder": tg.optim.Adam(autoencoder.decoder.parameters(), lr, betas=(0.5, 0.999)),
+                          "discriminator": tg.optim.Adam(network.discriminator.parameters(), lr, betas=(0.5, 0.999))}
+        else:
+            optimizers = {"optimizer": tg.optim.Adam(encoder_parameters + autoencoder.decoder.parameters(), lr)}
+        noise = autoencoder.draw_prior(64)
+        run.keep(model=network, head=head, **optimizers)
+
+        for epoch in run.epochs(epochs, images=len(train)):
+            rng = np.random.default_rng((seed, epoch))
+            for batch in tgdata.batches(train, batch_size, rng, drop_last=True):
+                x, shown = to(batch, device), to(altered(change, batch, rng, strength), device)
+                if model == "vae":
+                    logits, z, mu, logvar = autoencoder(shown)
+                    terms = vae_terms(change, strength, beta, losses.bernoulli(logits, x), losses.rate(mu, logvar), z)
+                    extra = task(change, strength, autoencoder, head, mu, batch, rng, device)
+                    optimizers["optimizer"].minimize(terms.loss + extra)
+                    run.update(len(x), **{"-ELBO": terms.distortion + terms.rate, "distortion": terms.distortion, "rate": terms.rate,
+                                          "change": extra})
+                else:
+                    mu, logvar, *judged = network(shown, autoencoder.draw_prior(len(x)))
+                    judged[0] = network.judge(x)
+                    weight = beta * (strength or 0.1) if change == "beta" else beta
+                    terms = vae_gan.vae_gan(mu, logvar, *judged, gamma=gamma, beta=weight)
+                    extra = task(change, strength, autoencoder, head, mu, batch, rng, device)
+                    terms = terms._replace(encoder=terms.encoder + extra)
+                    allowed = vae_gan.gates(float(terms.real), float(terms.fake), equilibrium, margin)
+                    vae_gan.apply(terms, *optimizers.values(), train=allowed)
+                    run.update(len(x), similarity=terms.similarity, rate=terms.prior, real=terms.real, fake=terms.fake, change=extra,
+                               **{"D trained": float(allowed[0]), "decoder trained": float(allowed[1])})
+            run.snapshot(figures.image_grid(autoencoder.generate(noise), title=f"64 codes from the prior, after epoch {epoch}"))
+
+        draw(run, autoencoder, test)
+        results = {}
+        if probe:
+            results |= probes(autoencoder, train, train_labels, test, test_labels)
+        if fid:
+            results |= fids(autoencoder, test)
+        run.finish(**results, epochs=epochs, minutes=run.seconds / 60)
+
+
+# ---- the changes of task III ------------------------------------------------------------------------------------------------
+
+
+def make_head(change, latent):
+    """The layers that a change trains beside the encoder and that are dropped afterwards."""
+    if change == "rotation":
+        return nn.Linear(latent, 4)
+    if change == "contrast":
+        return nn.Sequential(nn.Linear(latent, latent), nn.ReLU(), nn.Linear(latent, 64))
+    return nn.Sequential()
+
+
+def altered(change, batch, rng, strength):
+    """The images that the encoder sees in place of `batch`."""
+    return augment.noisy(batch, rng, strength or 0.1) if change == "denoise" else batch
+
+
+def vae_terms(change, strength, beta, distortion, rate, z):
+    """The VAE's loss under a change that is a matter of the bound."""
+    if change == "beta":
+        return losses.beta_vae(distortion, rate, beta * (strength or 0.1))
+    if change == "mmd":
+        prior = tg.standard_normal(z.shape, like=z)
+        return losses.info_vae(distortion, rate, z, prior, alpha=0.9, scale=strength or 1000.0)
+    return losses.beta_vae(distortion, rate, beta)
+
+
+def task(change, strength, autoencoder, head, mu, batch, rng, device):
+    """What a change adds to the encoder's loss: a scalar, 0 for those that add nothing."""
+    if change == "rotation":
+        turned, turns = augment.rotated(batch, rng)
+        return self_supervised.cross_entropy(head(autoencoder.encode(to(turned, device))[0]), turns) * (strength or 100.0)
+    if change == "contrast":
+        first, second = (autoencoder.encode(to(augment.view(batch, rng), device))[0] for _ in range(2))
+        return self_supervised.contrast(head(first), head(second)) * (strength or 100.0)
+    return mu.sum() * 0.0
+
+
+# ---- what is measured -------------------------------------------------------------------------------------------------------
+
+
+def to_bytes(images):
+    """Float images in [0, 1] as uint8."""
+    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def in_parts(function, images, size=500):
+    """function over `images`, a part at a time."""
+    return np.concatenate([function(images[i:i + size]) for i in range(0, len(images), size)])
+
+
+def probes(autoencoder, train, train_labels, test, test_labels):
+    """Test accuracy of one linear layer on the means of q(z|x), and on the raw pixels, both by L-BFGS from zero."""
+    codes = [in_parts(autoencoder.codes, part) for part in (train, test)]
+    pixels = [tgdata.to_float(np.ascontiguousarray(part)).reshape(len(part), -1) for part in (train, test)]
+    fit = lambda features: tg.metrics.linear_probe(features[0], train_labels, features[1], test_labels).accuracy
+    return {"probe accuracy": fit(codes), "pixel accuracy": fit(pixels)}
+
+
+def fids(autoencoder, test):
+    """Reconstruction FID (mean codes of the test images) and generation FID (as many samples), against the test images."""
+    real = np.ascontiguousarray(test)
+    rebuilt = to_bytes(in_parts(autoencoder.reconstruct, real))
+    drawn = to_bytes(np.concatenate([autoencoder.sample(500) for _ in range(len(real) // 500)]))
+    scores = {}
+    for name, images in (("reconstruction FID", rebuilt), ("generation FID", drawn)):
+        score = tg.metrics.fid(images, real, splits=(name.split()[0] + "s", "test split"))
+        print(score)
+        scores[name] = float(score)
+    return scores
+
+
+def draw(run, autoencoder, test):
+    """Originals beside reconstructions, and samples."""
+    shown = np.ascontiguousarray(test[:40])
+    run.figure("reconstructions", figures.reconstruction_pairs(tgdata.to_float(shown), autoencoder.reconstruct(shown)))
+    run.figure("samples", figures.image_grid(autoencoder.sample(64), title="64 codes from the prior"))
