@@ -73,7 +73,8 @@ def test_compare_prints_scores_and_floor():
     assert result.samples.frechet > 10 * result.floor.frechet
     assert result.floor.frechet.counts == (60, 75)             # as many held-out images as samples
     assert result.samples.manifold.recall < result.floor.manifold.recall
-    for text in ("60 (dark) against 75 (half)", "self-noise floor", "60 (other half) against 75 (half)", "precision"):
+    for text in ("samples  N = 60 (dark) against 75 (half)", "floor    N = 60 (other half) against 75 (half)", "precision, k = 3",
+                 "features twelve pixels", "resizer  none", "subsets of 30"):
         assert text in str(result)
 
 

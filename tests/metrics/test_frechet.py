@@ -109,13 +109,20 @@ def test_kernel_score_against_the_moments_it_compares():
     assert got == pytest.approx(expected, rel=0.15)
 
 
-def test_kernel_score_equals_the_plain_double_sum():
+def test_one_subset_is_the_plain_double_sum():
+    from tinygen.metrics.frechet import _cubic_mmd2
     rng = np.random.default_rng(10)
     a, b = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
     k = lambda x, y: (x @ y / 2 + 1) ** 3
     within = [k(s[i], s[j]) for s in (a, b) for i in range(6) for j in range(6) if i != j]
     across = [k(x, y) for x in a for y in b]
-    assert kernel_score(a, b, subsets=2) == pytest.approx(sum(within) / 30 - 2 * np.mean(across), rel=1e-12)
+    assert _cubic_mmd2(a, b) == pytest.approx(sum(within) / 30 - 2 * np.mean(across), rel=1e-12)
+
+
+def test_small_sets_still_have_an_error_bar():
+    x = np.random.default_rng(13).standard_normal((40, 3))
+    score = kernel_score(x[:20], x[20:])
+    assert score.error > 0.01 and "subsets of 10" in str(score)
 
 
 def test_real_pairs_are_disjoint_and_their_distance_falls_with_the_count():

@@ -42,22 +42,33 @@ INCEPTION = Extractor(inception.inception_features, inception.NAME, inception.RE
 
 
 class Measures(NamedTuple):
-    """The three numbers of one pair of sets."""
+    """The numbers of one pair of sets."""
     frechet: Score
     kernel: Score
     manifold: PrecisionRecall
 
-    def __str__(self):
-        return "\n".join(map(str, self))
-
 
 class Comparison(NamedTuple):
-    """samples: samples against the real set.  floor: real against real."""
+    """samples: samples against the real set.  floor: real against real.  Prints as a table with all that the numbers depend on."""
     samples: Measures
     floor: Measures
 
     def __str__(self):
-        return f"{self.samples}\nself-noise floor, real against real:\n{self.floor}"
+        scores = [pair.frechet for pair in self]
+        lines = [f"{where:8} N = {s.counts[0]:,} ({s.splits[0]}) against {s.counts[1]:,} ({s.splits[1]})"
+                 for where, s in zip(("samples", "floor"), scores)]
+        lines += [f"features {scores[0].extractor}", f"resizer  {scores[0].resizer}", f"{'':28}{'samples':>20}{'floor':>20}"]
+        lines += [_row(scores[0].name, [f"{s:.4g}" for s in map(float, scores)])]
+        kernels = [pair.kernel for pair in self]
+        lines += [_row(kernels[0].name, [f"{float(k):.4g} +- {k.error:.2g}" for k in kernels]) + f"   +-: {kernels[0].error_kind}"]
+        k = self.samples.manifold.k
+        lines += [_row(f"precision, k = {k}", [f"{pair.manifold.precision:.3f}" for pair in self]),
+                  _row(f"recall, k = {k}", [f"{pair.manifold.recall:.3f}" for pair in self])]
+        return "\n".join(lines + [f"warning: {note}" for note in dict.fromkeys(scores[0].notes + scores[1].notes)])
+
+
+def _row(name, cells):
+    return f"{name:28}" + "".join(f"{cell:>20}" for cell in cells)
 
 
 def fid(images_a, images_b, *, splits=("first set", "second set"), device="cpu"):

@@ -70,14 +70,15 @@ def kernel_score(features_a, features_b, *, subsets=100, subset_size=1000, seed=
     """Unbiased MMD^2 with the cubic kernel k(x, y) = (x.y / D + 1)^3, mean over random subsets, as a `Score`.
 
     MMD^2 = mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{ij} k(a_i, b_j); it can be negative for equal distributions.
-    features (N, D) and (M, D).  The error is the standard deviation over the subsets, as is usual for KID.  Unlike FID it has no bias in N.
+    features (N, D) and (M, D); subsets hold at most half of the smaller set.  The error is the standard deviation over the subsets, as is
+    usual for KID.  Unlike the Fréchet distance it has no bias in N.
     Raises ValueError for fewer than two rows, features of two sizes, NaN, fewer than two subsets.
     Source: Binkowski et al. 2018, section 4 (equation 4 of Gretton et al. 2012).
     """
     a, b = as_feature_pair(features_a, features_b, "kernel_score", ("features_a", "features_b"))
-    size = min(subset_size, len(a), len(b))
-    if size < 2 or subsets < 2:
+    if subset_size < 2 or subsets < 2:
         raise ValueError(f"kernel_score: subsets = {subsets}, subset_size = {subset_size}; both must be at least 2, for an error bar")
+    size = min(subset_size, max(2, min(len(a), len(b)) // 2))    # of whole sets there is only one subset, and no error bar
     rng = np.random.default_rng(seed)
     a, b = a.astype(np.float64), b.astype(np.float64)
     values = [_cubic_mmd2(a[rng.choice(len(a), size, replace=False)], b[rng.choice(len(b), size, replace=False)]) for _ in range(subsets)]

@@ -24,7 +24,7 @@ from ..progress import Progress
 from .checks import as_images
 from .comparison import Extractor
 
-EPOCHS = {"mnist": 4, "fashion-mnist": 8, "mnist-mini": 12, "fashion-mini": 12}
+EPOCHS = {"mnist": 4, "fashion-mnist": 8, "mnist-mini": 8, "fashion-mini": 8}
 BATCH = 128
 FEATURES = 128
 
@@ -69,7 +69,11 @@ class Judge:
         return self._apply(self.network.body, images)
 
     def extractor(self):
-        """The fast extractor: `features` under a name of its own."""
+        """The fast extractor: `features` under a name of its own.
+
+        Compare with real test images: its own training images look surer to a judge than new ones, so that real test images lie
+        further from them than the noise floor (measured for mnist-mini: 7.4, the floor 4.0).
+        """
         weights = b"".join(np.ascontiguousarray(a).tobytes() for a in self.network.state_dict().values())
         return Extractor(self.features, f"{FEATURES} hidden features of the {self}", "none (28 x 28)",
                          f"judge-{self.data}-{hashlib.sha256(weights).hexdigest()[:8]}", channels=1)
