@@ -1,0 +1,86 @@
+"""Finished CIFAR-10 runs in one table, with their pictures side by side [004.2, 004.3]
+
+    python -m demos cifar_table --runs runs/cifar-vae runs/cifar-vae-contrast runs/cifar-vae-gan runs/cifar-vae-gan-contrast
+
+Each folder is a finished run of `python -m demos cifar`. The table holds both FIDs, the probe's accuracy with the raw pixels'
+beside it, epochs and minutes; the comments that the sheet asks for are drawn from these numbers.
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tinygen import data as tgdata
+from tinygen import figures
+from tinygen.models.cifar import VAEGAN, CifarVAE, as_cifar
+from tinygen.training import Run
+
+from demos.tables import print_table
+from demos.vae_training import load_model
+
+
+def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
+    """Print the table, the comments, and draw originals, reconstructions and samples of all runs.
+
+    runs: folders of finished runs
+    """
+    settings, table = {}, {}
+    for folder in runs:
+        settings[folder], table[folder] = read_run(folder)
+    print_table(table, "run")
+    comments = list(compare(settings, table))
+    print("\n" + "\n".join(comments))
+    with Run(out, {"runs": list(runs)}) as run:
+        test = as_cifar(tgdata.load(settings[runs[0]]["data"], "test")[0][:10])
+        shown = np.ascontiguousarray(test)
+        rebuilt, samples = {"originals": tgdata.to_float(shown)}, {}
+        for folder in runs:
+            autoencoder = load_autoencoder(folder, settings[folder])
+            rebuilt[words(settings[folder])], samples[words(settings[folder])] = autoencoder.reconstruct(shown), autoencoder.sample(10)
+        run.figure("reconstructions", figures.image_rows(rebuilt, title="Test images and their reconstructions"))
+        run.figure("samples", figures.image_rows(samples, title="Codes from the prior"))
+        (Path(out) / "comments.txt").write_text("\n".join(comments) + "\n")
+        run.finish(**{f"{name}, {folder}": value for folder, row in table.items() for name, value in row.items()
+                      if isinstance(value, float)})
+
+
+def read_run(folder):
+    """(settings, results) of a finished run; FileNotFoundError says how to make one."""
+    try:
+        config, results = (json.loads((Path(folder) / name).read_text()) for name in ("config.json", "results.json"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"cifar_table: {folder} holds no finished run; make one: python -m demos cifar --out {folder}") from None
+    settings = config.get("settings", config)
+    return settings, {"model": settings["model"], "change": settings["change"], **results}
+
+
+def words(settings):
+    """A run in two words."""
+    return settings["model"] + ("" if settings["change"] == "none" else f" + {settings['change']}")
+
+
+def load_autoencoder(folder, settings):
+    """The VAE of a finished run, with its weights."""
+    if settings["model"] == "vae-gan":
+        return load_model(folder, VAEGAN(settings["latent"], settings["layer"])).vae
+    return load_model(folder, CifarVAE(settings["latent"]))
+
+
+def compare(settings, table):
+    """One sentence for each thing that can be compared: what a change did, what VAE-GAN did."""
+    by_words = {words(settings[folder]): row for folder, row in table.items()}
+    for name, row in by_words.items():
+        if row.get("probe accuracy") is not None and row.get("pixel accuracy") is not None:
+            side = "above" if row["probe accuracy"] > row["pixel accuracy"] else "not above"
+            yield (f"{name}: one linear layer on the code reaches {row['probe accuracy']:.1%}, {side} the {row['pixel accuracy']:.1%} of the "
+                   f"same layer on raw pixels.")
+    pairs = [(name, name.split(" + ")[0]) for name in by_words if " + " in name] + [("vae-gan", "vae")]
+    for name, base in pairs:
+        if name in by_words and base in by_words:
+            parts = []
+            for key, better in (("reconstruction FID", -1), ("generation FID", -1), ("probe accuracy", 1)):
+                a, b = by_words[name].get(key), by_words[base].get(key)
+                if a is not None and b is not None:
+                    form = ".1%" if "accuracy" in key else ".1f"
+                    parts.append(f"{key} {b:{form}} -> {a:{form}} ({'better' if (a - b) * better > 0 else 'not better'})")
+            yield f"{name} against {base}: " + "; ".join(parts) + "."
