@@ -32,7 +32,7 @@ def test_shapes_of_everything(build):
     assert model.log_weights(X, 3).shape == (3, 12)
     for images in (model.sample(5), model.reconstruct(X[:5]), model.generate(np.zeros((5, model.latent)))):
         assert isinstance(images, np.ndarray) and images.shape == (5, 784) and 0 <= images.min() <= images.max() <= 1
-    assert isinstance(model.codes(X), np.ndarray) and model.codes(X).shape == (12, model.latent)
+    assert isinstance(model.codes(X), np.ndarray) and model.codes(X).shape == model.draw_codes(X).shape == (12, model.latent)
 
 
 def test_conditional_vae_needs_its_labels():
@@ -40,10 +40,10 @@ def test_conditional_vae_needs_its_labels():
     model = vae.ConditionalVAE(hidden=(16,), latent=3)
     distortion, rate = model.terms(X, LABELS)
     assert distortion.shape == rate.shape == (12,)
-    assert model.sample(np.array([3, 3, 8])).shape == (3, 784) and model.reconstruct(X, LABELS).shape == X.shape
+    assert model.sample(3, np.array([3, 3, 8])).shape == (3, 784) and model.reconstruct(X, LABELS).shape == X.shape
     z = np.zeros((10, 3), np.float32)
     assert len(np.unique(model.generate(z, np.arange(10)), axis=0)) == 10
-    assert np.isfinite(vae.evaluate(model, X, LABELS)).all()
+    assert np.isfinite(vae.evaluate(model, X, LABELS)).all() and model.log_weights(X, 3, LABELS).shape == (3, 12)
     with pytest.raises(ValueError, match=r"labels \(3,\) must be \(12,\)"):
         model.terms(X, LABELS[:3])
     with pytest.raises(ValueError, match="10 classes allow 0 to 9"):

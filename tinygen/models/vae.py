@@ -5,7 +5,8 @@
     losses.beta_vae(distortion, rate).loss              # minus the ELBO
 
 Images are rows x (N, pixels) in [0, 1]. A subclass with another likelihood overrides `distortion` and `mean`, one with another
-prior `log_prior` and `draw_prior`. What draws or decodes for looking at (`sample`, `generate`, `codes`, `reconstruct`) runs in eval
+prior `log_prior` and `draw_prior`, one whose encoder and decoder are told something besides, such as labels, `encode` and `decode`:
+`given` in the other methods is passed on to these two. What draws or decodes for looking at (`sample`, `generate`, `codes`, `reconstruct`) runs in eval
 mode, records nothing, takes arrays from anywhere and returns NumPy arrays on the host.
 """
 import functools
@@ -52,11 +53,11 @@ class VAE(Module):
         """z (N, latent) -> logits (N, ...)."""
         return self.decoder(z)
 
-    def forward(self, x):
+    def forward(self, x, *given):
         """x (N, ...) -> logits (N, ...) at one draw z ~ q(z|x), and z, mu, logvar (N, latent)."""
-        mu, logvar = self.encode(x)
+        mu, logvar = self.encode(x, *given)
         z = sample_gaussian(mu, logvar)
-        return self.decode(z), z, mu, logvar
+        return self.decode(z, *given), z, mu, logvar
 
     def distortion(self, output, x):
         """-log p(x|z), (N,), from the decoder's output."""
@@ -76,45 +77,54 @@ class VAE(Module):
 
     # ---- the bound ----
 
-    def terms(self, x):
+    def terms(self, x, *given):
         """distortion and rate, (N,) each, in nats: -log p(x|z) at one draw of z, and KL(q(z|x) || p(z))."""
-        output, _, mu, logvar = self(x)
+        output, _, mu, logvar = self(x, *given)
         return self.distortion(output, x), vae.rate(mu, logvar)
 
-    def log_weights(self, x, k):
+    def log_weights(self, x, k, *given):
         """log p(x, z) - log q(z|x) for k draws of z for each example: (k, N)."""
-        n = x.shape[0]
-        mu, logvar = (ops.concatenate([p] * k) if k > 1 else p for p in self.encode(x))
+        mu, logvar = (repeated(p, k) for p in self.encode(x, *given))
         z = sample_gaussian(mu, logvar)
-        rows = ops.concatenate([x] * k) if k > 1 else x
-        weights = vae.log_weight(self.distortion(self.decode(z), rows), vae.sampled_rate(z, mu, logvar, self.log_prior(z)))
-        return ops.reshape(weights, shape=(k, n))
+        distortion = self.distortion(self.decode(z, *(repeated(g, k) for g in given)), repeated(x, k))
+        weights = vae.log_weight(distortion, vae.sampled_rate(z, mu, logvar, self.log_prior(z)))
+        return ops.reshape(weights, shape=(k, x.shape[0]))
 
     # ---- looking ----
 
     @for_looking
-    def generate(self, z):
+    def generate(self, z, *given):
         """The image E[x|z] of each code z (N, latent)."""
-        return host(ops.as_mask(self.mean(self.decode(as_input(z, self)))))
+        return host(ops.as_mask(self.mean(self.decode(as_input(z, self), *given))))
 
-    def sample(self, count):
+    def sample(self, count, *given):
         """`count` images E[x|z], z ~ p(z)."""
-        return self.generate(self.draw_prior(count))
+        return self.generate(self.draw_prior(count), *given)
 
     @for_looking
-    def codes(self, x):
+    def codes(self, x, *given):
         """The means of q(z|x), (N, latent)."""
-        return host(ops.as_mask(self.encode(as_input(x, self))[0]))
+        return host(ops.as_mask(self.encode(as_input(x, self), *given)[0]))
 
-    def reconstruct(self, x):
+    @for_looking
+    def draw_codes(self, x, *given):
+        """One draw of q(z|x) for each x, (N, latent)."""
+        return host(ops.as_mask(self(as_input(x, self), *given)[1]))
+
+    def reconstruct(self, x, *given):
         """The image of the mean code of each x."""
-        return self.generate(self.codes(x))
+        return self.generate(self.codes(x, *given), *given)
 
 
 def check_latent(model, latent):
     """Raise ValueError unless `latent` is a positive integer."""
     if isinstance(latent, bool) or not isinstance(latent, (int, np.integer)) or latent < 1:
         raise ValueError(f"{model}: latent = {latent!r} must be an integer, 1 or more: without a code there is nothing to decode")
+
+
+def repeated(x, k):
+    """x (N, ...) k times over, one after the other: (k N, ...)."""
+    return ops.reshape(ops.broadcast_to(x, shape=(k, *x.shape)), shape=(k * x.shape[0], *x.shape[1:]))
 
 
 def as_input(values, module):
@@ -124,16 +134,16 @@ def as_input(values, module):
 
 
 @no_grad()
-def evaluate(model, data, *extra, batch_size=500):
+def evaluate(model, data, *given, batch_size=500):
     """(distortion, rate): means of `model.terms` over a data set, in nats per example, in eval mode; one draw of z each.
 
-    data (N, ...): uint8 images or floats; extra: more arrays (N, ...) that `terms` takes, such as labels. -ELBO is the sum of the two.
+    data (N, ...): uint8 images or floats; given: more arrays (N, ...) that `terms` takes, such as labels. -ELBO is the sum of the two.
     """
     totals = np.zeros(2)
     with eval_mode(model):
         for start in range(0, len(data), batch_size):
             part = slice(start, start + batch_size)
-            totals += [float(term.sum()) for term in model.terms(as_input(data[part], model), *(e[part] for e in extra))]
+            totals += [float(term.sum()) for term in model.terms(as_input(data[part], model), *(g[part] for g in given))]
     return tuple(totals / len(data))
 
 
@@ -218,32 +228,3 @@ class ConditionalVAE(VAE):
     def decode(self, z, labels):
         """z (N, latent), labels (N,) -> logits (N, pixels)."""
         return super().decode(self._with_labels(z, labels))
-
-    def forward(self, x, labels):
-        """x (N, pixels), labels (N,) -> logits, z, mu, logvar."""
-        mu, logvar = self.encode(x, labels)
-        z = sample_gaussian(mu, logvar)
-        return self.decode(z, labels), z, mu, logvar
-
-    def terms(self, x, labels):
-        """distortion and rate, (N,) each: of log p(x|y)."""
-        logits, _, mu, logvar = self(x, labels)
-        return self.distortion(logits, x), vae.rate(mu, logvar)
-
-    @for_looking
-    def generate(self, z, labels):
-        """The image E[x|z, y] of each code with its label."""
-        return host(ops.as_mask(self.mean(self.decode(as_input(z, self), labels))))
-
-    def sample(self, labels):
-        """One image for each label (N,), z ~ p(z)."""
-        return self.generate(self.draw_prior(len(labels)), labels)
-
-    @for_looking
-    def codes(self, x, labels):
-        """The means of q(z|x, y), (N, latent)."""
-        return host(ops.as_mask(self.encode(as_input(x, self), labels)[0]))
-
-    def reconstruct(self, x, labels):
-        """The image of the mean code of each x with its label."""
-        return self.generate(self.codes(x, labels), labels)

@@ -1,0 +1,72 @@
+"""Echo noise: an encoder whose rate is exactly known, against the VAE at equal architecture [000.1]
+
+z = m(x) + s(x) z', where z' is built like z from other images of the batch: z' = m(x1) + s(x1) m(x2) + s(x1) s(x2) m(x3) + ... The rate is
+-E log|det S(x)|, without a prior to match. Binary digits, their pixels drawn anew from the grey values every epoch; tested on one draw of
+the test set's pixels. -ELBO is distortion plus rate; for Echo the rate is measured against its own marginal q(z), which on the test set is
+built from test images.
+"""
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+import tinygen as tg
+from tinygen import data as tgdata
+from tinygen import figures, losses
+from tinygen.models.echo import EchoVAE, error_bound, largest_scale
+from tinygen.models.vae import DenseVAE, evaluate
+from tinygen.nn import ReLU, Tanh
+from tinygen.training import Run
+
+from demos.tables import print_table
+from demos.vae_training import load_model, log_test, rows, train_vae
+
+
+def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo", "echo-replace"), hidden=(200, 200), latent=32, depth=99, batch_size=100, lr=1e-3,
+         activation: Literal["relu", "tanh"] = "tanh", device="cpu", seed=0, out="runs/echo", resume=False):
+    """Train each model for each beta, and draw rate against distortion.
+
+    betas: the weights of the rate
+    models: any of vae, echo (no image twice in one noise) and echo-replace (images drawn with replacement)
+    hidden: widths of the encoder's hidden layers; the decoder has them in reverse
+    latent: numbers in the code
+    depth: echoes in each noise; the batch must hold more images
+    batch_size: images in a training step
+    lr: the learning rate of Adam
+    activation: of the hidden layers
+    """
+    settings = dict(locals())
+    build = {"vae": lambda: DenseVAE(tuple(hidden), latent, unit),
+             "echo": lambda: EchoVAE(tuple(hidden), latent, unit, depth=depth),
+             "echo-replace": lambda: EchoVAE(tuple(hidden), latent, unit, depth=depth, replace=True)}
+    unit = {"relu": ReLU, "tanh": Tanh}[activation]
+    unknown = [name for name in models if name not in build]
+    if unknown:
+        raise ValueError(f"echo: there is no model {unknown[0]!r}; there are {', '.join(build)}")
+    scale = largest_scale(depth)
+    print(f"{depth} echoes with s < {scale:.4f}: what is left out is below {error_bound(scale, depth):.1e} in every number of the code")
+
+    train = rows(tgdata.load(data, "train")[0])
+    test = tgdata.binarize(rows(tgdata.load(data, "test")[0]), np.random.default_rng(0))
+    table, curves, pictures = {}, {}, {}
+    for name in models:
+        for beta in betas:
+            with Run(Path(out) / f"{name}-beta-{beta:g}", {**settings, "model": name, "beta": beta}, resume=resume) as run:
+                tg.manual_seed(seed)
+                model = build[name]()
+                for epoch in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, beta=beta, binary=True):
+                    log_test(run, *evaluate(model, test, batch_size=batch_size))
+                last = run.history[-1]
+                run.finish(rate=last["test rate"], distortion=last["test distortion"], **{
+                    "-ELBO": last["test -ELBO"], "train -ELBO": last["-ELBO"], "active units": losses.active_units(model.codes(test))})
+            table[f"{name}, beta {beta:g}"] = run.results
+        curves[name] = tuple([table[f"{name}, beta {beta:g}"][part] for beta in betas] for part in ("rate", "distortion")) + (betas,)
+        model = load_model(run.out, build[name]())
+        pictures[f"{name}: reconstructions"] = model.reconstruct(test[:10])
+        codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(train, 10)
+        pictures[f"{name}: samples"] = model.generate(codes)
+    print_table(table, "model")
+    with Run(out, settings) as run:
+        run.figure("rate-distortion", figures.rate_distortion(curves, title=f"{data}, binary, test set"))
+        run.figure("images", figures.image_rows({"input": test[:10], **pictures}))
+        run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
