@@ -28,7 +28,7 @@ RESIZER = "bilinear to 299 x 299, half-pixel centres"
 def inception_features(images, *, batch=8, device="cpu", progress=True):
     """Pooled features (N, 2048), float32, of uint8 images (N, 3, H, W) of any size, which are resized and scaled to [-1, 1] here.
 
-    batch: images a thread takes through the network at a time, about 15 MB each.  device: "cpu" or "cuda".  progress: show a line.
+    batch: images a thread takes through the network at a time, about 25 MB each.  device: "cpu" or "cuda".  progress: show a line.
     Raises TypeError or ValueError for other dtypes, ranges or shapes, FileNotFoundError where the weights are missing (it says where
     to get them), ValueError for weights of another network.
     """
