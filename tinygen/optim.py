@@ -205,8 +205,15 @@ def clip_grad_norm(gradients, max_norm):
 # ---- learning-rate schedules: set optimizer.lr before each epoch or step -----------------------------------------------------
 
 
+def _at_least_one(function, **lengths):
+    for name, value in lengths.items():
+        if not value >= 1:
+            raise ValueError(f"{function}: {name} = {value} is not a positive number of steps")
+
+
 def step_decay(lr, step, every, factor=0.1):
     """lr * factor ** (step // every)."""
+    _at_least_one("step_decay", every=every)
     return lr * factor ** (step // every)
 
 
@@ -217,11 +224,13 @@ def exponential_decay(lr, step, factor):
 
 def cosine(lr, step, total, floor=0.0):
     """From lr down to floor along half a cosine over `total` steps (Loshchilov & Hutter 2017, Eq. 5)."""
+    _at_least_one("cosine", total=total)
     return floor + (lr - floor) * 0.5 * (1 + math.cos(math.pi * min(step, total) / total))
 
 
 def linear_decay(lr, step, total, warmup=0):
     """Up from 0 over `warmup` steps, then down to 0 at `total`."""
+    _at_least_one("linear_decay", total=total)
     if step < warmup:
         return lr * (step + 1) / warmup
     return lr * max(0.0, (total - step) / max(1, total - warmup))

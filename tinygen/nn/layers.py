@@ -191,6 +191,8 @@ class Dropout(Module):
     """Elements zeroed with probability p in training mode, the rest scaled by 1 / (1 - p)."""
 
     def __init__(self, p=0.5):
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p = {p} is not a probability in [0, 1)")
         self.p = p
 
     def forward(self, x):

@@ -126,11 +126,14 @@ class Module:
         `num_batches_tracked`, which PyTorch's batch norm keeps, is ignored. Raises ValueError naming missing, unexpected
         and misshapen entries; then nothing was loaded.
         """
+        if not hasattr(state, "items"):
+            raise TypeError(f"load_state_dict: the state is a {type(state).__name__}, not a dictionary {{name: array}}")
         state = {k: v.data if isinstance(v, Tensor) else v for k, v in state.items() if k.rsplit(".", 1)[-1] != "num_batches_tracked"}
         own = dict(self._named_tensors((Parameter, Buffer)))
         problems = [f"missing {k}" for k in own if k not in state] + [f"unexpected {k}" for k in state if k not in own]
         problems += [f"{k} has shape {np.shape(state[k])}, the module {t.shape}" for k, t in own.items()
                      if k in state and np.shape(state[k]) != t.shape]
+        problems += [f"{k} holds {host(state[k]).dtype}, not numbers" for k in own if k in state and host(state[k]).dtype.kind not in "fiub"]
         if problems:
             shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
             raise ValueError(f"load_state_dict: the state does not fit this {type(self).__name__}: {shown}")
@@ -162,6 +165,8 @@ class Sequential(Module):
 
     def __init__(self, *layers):
         for i, layer in enumerate(layers):
+            if not callable(layer):
+                raise TypeError(f"Sequential: layer {i} is a {type(layer).__name__}, not a module or a function; pass the layers one by one")
             setattr(self, str(i), layer)
         self._length = len(layers)
 

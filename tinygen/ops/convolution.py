@@ -49,6 +49,8 @@ def pads(padding, kernel, stride, dilation, function):
 
 
 def _check_image(function, x, name="x"):
+    if not hasattr(x, "ndim"):
+        raise TypeError(f"{function}: {name} is a {type(x).__name__}, not a Tensor or an array (N, C, H, W)")
     if x.ndim != 4:
         raise ValueError(f"{function}: {name} {x.shape} has {x.ndim} axes; the layout is (N, C, H, W)")
 
@@ -168,6 +170,9 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, dil
     padding, extra = pads(padding, w.shape[2:], stride, dilation, function), pair(output_padding, "output_padding", function, 0)
     least = [(n - 1) * s - sum(p) + d * (k - 1) + 1 for n, s, p, d, k in zip(x.shape[2:], stride, padding, dilation, w.shape[2:])]
     size = tuple(n + e for n, e in zip(least, extra))
+    if any(n + s - 1 < 1 for n, s in zip(least, stride)):
+        raise ValueError(f"{function}: padding {padding} leaves nothing of the output of x {x.shape} and weight {w.shape}, whose size "
+                         f"would be {tuple(least)}")
     if any(e >= s for e, s in zip(extra, stride)) or min(size) < 1:
         reach = [f"{max(1, n)}..{n + s - 1}" if s > 1 else str(n) for n, s in zip(least, stride)]
         raise ValueError(f"{function}: output_padding {extra} with stride {stride}: from x {x.shape} the sizes that can be reached "

@@ -88,6 +88,11 @@ def channel_affine(x, a, b):
     return _like(kernels.affine(xp(x).empty_like(rows), (a, rows), shift=b), x)
 
 
+def _check_float(function, x):
+    if x.dtype.kind != "f":
+        raise TypeError(f"{function}: x {x.shape} is {x.dtype}; a mean and a variance need floats: x.to(np.float32)")
+
+
 def batch_norm(x, weight, bias, running_mean=None, running_var=None, *, training=True, eps=1e-5, observe=None):
     """(x - m) / sqrt(v + eps) * weight + bias for each channel of x (N, C) or (N, C, H, W).
 
@@ -96,6 +101,7 @@ def batch_norm(x, weight, bias, running_mean=None, running_var=None, *, training
     """
     if x.ndim not in (2, 4):
         raise ValueError(f"batch_norm: x {x.shape} has {x.ndim} axes; the layouts are (N, C) and (N, C, H, W)")
+    _check_float("batch_norm", x)
     for name, v in (("weight", weight), ("bias", bias), ("running_mean", running_mean), ("running_var", running_var)):
         if v is not None and v.shape != (x.shape[1],):
             raise ValueError(f"batch_norm: {name} {v.shape} does not fit x {x.shape}; expected ({x.shape[1]},) for its channels")
@@ -115,6 +121,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if x.shape[-len(shape):] != shape or not math.prod(shape):
         raise ValueError(f"layer_norm: the last axes of x {x.shape} are not normalized_shape {shape}")
+    _check_float("layer_norm", x)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     centred = x - mean(x, axis=axes, keepdims=True)
     y = centred / sqrt(mean(centred * centred, axis=axes, keepdims=True) + eps)

@@ -37,6 +37,8 @@ def _sizes(x, kernel, stride, padding):
 
 def _geometry(function, x, kernel_size, stride, padding):
     _check_image(function, x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"{function}: x {x.shape} is {x.dtype}; convert it: x.to(np.float32)")
     kernel = pair(kernel_size, "kernel_size", function)
     stride = kernel if stride is None else pair(stride, "stride", function)
     padding = pads(padding, kernel, stride, (1, 1), function)

@@ -102,19 +102,25 @@ def scatter(x, *, index, shape):
 
 def take(x, indices, axis=0):
     """The slices of x at the integer array `indices` along `axis`; checked on the host, since a GPU would wrap them."""
+    return _take("take", x, indices, axis)
+
+
+def _take(function, x, indices, axis):
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{function}: axis {axis} is out of range for x {x.shape}")
     indices = indices.data if isinstance(indices, Tensor) else indices
     values = host(indices) if is_array(indices) else np.asarray(indices)
     n = x.shape[axis]
     if values.dtype.kind not in "iu":
-        raise TypeError(f"take: indices have type {values.dtype}; they must be integers")
+        raise TypeError(f"{function}: indices {values.shape} have type {values.dtype}; they must be integers")
     if values.size and (values.min() < 0 or values.max() >= n):
-        raise ValueError(f"take: indices run from {values.min()} to {values.max()}; axis {axis} of x {x.shape} allows 0 to {n - 1}")
+        raise ValueError(f"{function}: indices run from {values.min()} to {values.max()}; axis {axis} of {x.shape} allows 0 to {n - 1}")
     return getitem(x, index=(slice(None),) * (axis % x.ndim) + (xp(as_array(x)).asarray(values),))
 
 
 def embedding(indices, weight):
     """Rows of weight (K, D) for integer indices (N,) or (N, ...) -> (N, ..., D). Raises for indices outside 0..K-1."""
-    return take(weight, indices)
+    return _take("embedding", weight, indices, 0)
 
 
 def one_hot(labels, classes, like):
@@ -141,7 +147,7 @@ def as_array(x):
 @primitive(lambda g, y, x, widths, value: getitem(g, index=tuple(slice(a, a + n) for (a, _), n in zip(widths, x.shape))))
 def pad(x, *, widths, value=0.0):
     """x with `value` around it: widths is ((before, after), ...), one pair an axis."""
-    if len(widths) != x.ndim or any(a < 0 or b < 0 for a, b in widths):
+    if not isinstance(widths, (tuple, list)) or len(widths) != x.ndim or any(a < 0 or b < 0 for a, b in widths):
         raise ValueError(f"pad: widths {widths} are not {x.ndim} pairs (before, after) of sizes >= 0 for x {x.shape}")
     y = xp(x).full([a + n + b for (a, b), n in zip(widths, x.shape)], value, x.dtype)
     y[tuple(slice(a, a + n) for (a, _), n in zip(widths, x.shape))] = x
