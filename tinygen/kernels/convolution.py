@@ -10,6 +10,7 @@ a form takes from three constants, measured once; the cheaper is taken. Layers o
 neighbouring outputs are computed from one longer window, which is copied in longer runs and fills a wider product.
 """
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -109,19 +110,44 @@ def _on_threads(work, tiles, module):
     return parallel(lambda part: work(tiles[part]), len(tiles)) if module is np else [work(tiles)]
 
 
-def _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
-    """For each tile, (images, rows, matrix (positions, kh * kw * C)) with the unfolded windows, in reused memory.
+class _Windows(NamedTuple):
+    """Which windows of a padded array to unfold: `rows` x `columns` of them, the first with its corner at `corner`."""
 
-    The images of a tile are padded into one buffer, whose border is zeroed once; the windows are a view of it.
+    rows: int
+    columns: int
+    kernel: tuple
+    stride: tuple = (1, 1)
+    dilation: tuple = (1, 1)
+    corner: tuple = (0, 0)
+
+    def over(self, x, images):
+        """The windows of a padded, contiguous x (N, H, W, C), as a view: (images, rows, columns, kh, kw, C).
+
+        On the CPU the kw * C floats of a window's row, which lie side by side, are one element of that many bytes (kh the last axis),
+        and so are the C of one place where dilation sets the places apart: copying an element costs half of a loop over a short run.
+        """
+        (kh, kw), (sh, sw), (dh, dw) = self.kernel, self.stride, self.dilation
+        a, b, c, d = x.strides
+        shape, strides = (images, self.rows, self.columns, kh, kw, x.shape[3]), (a, b * sh, c * sw, b * dh, c * dw, d)
+        if xp(x) is not np:
+            return xp(x).lib.stride_tricks.as_strided(x[:, self.corner[0]:, self.corner[1]:], shape, strides)
+        cut = 4 if dw == 1 else 5
+        unit = unit_of(math.prod(shape[cut:]), x.dtype)
+        return np.ndarray(shape[:cut], unit, buffer=x, offset=self.corner[0] * b + self.corner[1] * c, strides=strides[:cut])
+
+
+def _unfolded(x, tiles, padding, *kinds):
+    """For each tile and each kind of windows, (number of the kind, images, rows, matrix (positions, kh * kw * C)), in reused memory.
+
+    The images of a tile are padded into one buffer, whose border is zeroed once; the windows are views of it.
     """
     module = xp(x)
-    (kh, kw), (sh, sw), (dh, dw), ((top, bottom), (left, right)) = kernel, stride, dilation, padding
+    (top, bottom), (left, right) = padding
     N, H, W, C = x.shape
     most, rows_most = max(i.stop - i.start for i, _ in tiles), max(r.stop - r.start for _, r in tiles)
-    h, w = H + top + bottom, W + left + right
     padded = any((top, bottom, left, right))
     if padded:
-        whole = _buffer(module, (most, h, w, C), x.dtype, "padded")
+        whole = _buffer(module, (most, H + top + bottom, W + left + right, C), x.dtype, "padded")
         inside = (slice(max(0, top), max(0, top) + max(0, H + min(0, top) + min(0, bottom))),
                   slice(max(0, left), max(0, left) + max(0, W + min(0, left) + min(0, right))))
         whole[:, :inside[0].start], whole[:, inside[0].stop:] = 0, 0
@@ -129,66 +155,63 @@ def _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
         source = x[:, max(0, -top):H - max(0, -bottom), max(0, -left):W - max(0, -right)]
     else:
         whole = x
-    rows_all = (h - dh * (kh - 1) - 1) // sh + 1
-    windows = _windows(whole, most if padded else N, rows_all, columns, kernel, stride, dilation)
-    k = kh * kw * C
+    views = [kind.over(whole, most if padded else N) for kind in kinds]
+    lengths = [math.prod(kind.kernel) * C for kind in kinds]
     buffer = last = None
     for images, rows in tiles:
         count = images.stop - images.start
-        if padded:
-            if images != last:
-                whole[:count, inside[0], inside[1]] = source[images]
-                last = images
-            view = windows[:count, rows]
-        else:
-            view = windows[images, rows]
-        if view.flags.c_contiguous:
-            yield images, rows, view.view(x.dtype).reshape(-1, k)
-            continue
-        if buffer is None:
-            buffer = _buffer(module, (most * rows_most * columns * k,), x.dtype, "columns")
-        matrix = buffer[:count * (rows.stop - rows.start) * columns * k]
-        matrix.view(view.dtype).reshape(view.shape)[...] = view
-        yield images, rows, matrix.reshape(-1, k)
-
-
-def _windows(x, images, rows, columns, kernel, stride, dilation):
-    """The windows of a padded, contiguous x (N, H, W, C), as a view: (images, rows, columns, kh, kw, C).
-
-    On the CPU the kw * C floats of a window's row, which lie side by side, are one element of that many bytes (kh the last axis),
-    and so are the C of one place where dilation sets the places apart: copying an element costs half of a loop over a short run.
-    """
-    (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
-    a, b, c, d = x.strides
-    shape, strides = (images, rows, columns, kh, kw, x.shape[3]), (a, b * sh, c * sw, b * dh, c * dw, d)
-    if xp(x) is not np:
-        return xp(x).lib.stride_tricks.as_strided(x, shape, strides)
-    cut = 4 if dw == 1 else 5
-    unit = unit_of(math.prod(shape[cut:]), x.dtype)
-    return np.ndarray(shape[:cut], unit, buffer=x, strides=strides[:cut])
+        if padded and images != last:
+            whole[:count, inside[0], inside[1]] = source[images]
+            last = images
+        for i, (kind, windows, k) in enumerate(zip(kinds, views, lengths)):
+            view = windows[:count, rows] if padded else windows[images, rows]
+            if view.flags.c_contiguous:
+                yield i, images, rows, view.view(x.dtype).reshape(-1, k)
+                continue
+            size = math.prod(view.shape[:3]) * k
+            if buffer is None or buffer.size < size:
+                buffer = _buffer(module, (max(size, most * rows_most * kind.columns * k),), x.dtype, "columns")
+            matrix = buffer[:size]
+            matrix.view(view.dtype).reshape(view.shape)[...] = view
+            yield i, images, rows, matrix.reshape(-1, k)
 
 
 # ---- gather ----------------------------------------------------------------------------------------------------------------
 
 
-def correlate(x, w, bias, stride, padding, dilation, out):
-    """out[n, i, j] = bias + sum_{a, b} x[n, i sh + a dh - top, j sw + b dw - left] @ w[a, b]: unfold, multiply, in tiles.
+class _Product(NamedTuple):
+    """Unfolded windows times a matrix, plus a row, into `target` (N, rows, columns, width), any strides."""
 
-    x (N, H, W, C), w (kh, kw, C, O), out (N, OH, OW, O), any strides: `out` may be a part of a larger array.
-    """
-    if not out.size:
-        return out
-    module, (n, rows, columns, O) = xp(x), out.shape
+    windows: _Windows
+    matrix: object
+    bias: object
+    target: object
+
+
+def _product(out, w, bias, stride, dilation, corner=(0, 0)):
+    """The product that fills `out` with the correlation with w (kh, kw, C, O), several outputs at once where that pays."""
+    module, (n, rows, columns, O) = xp(w), out.shape
     g = _together(n * rows * columns, columns, w.shape[:2], w.shape[2], O, stride, dilation) if module is np else 1
     if g > 1:
         w, stride, columns = _widened(w, g, stride[1]), (stride[0], g * stride[1]), columns // g
         bias = None if bias is None else module.tile(bias, g)
-    kh, kw, C, width = w.shape
-    matrix = w.reshape(-1, width)
+    return _Product(_Windows(rows, columns, w.shape[:2], stride, dilation, corner), w.reshape(-1, w.shape[3]), bias, out)
+
+
+def _multiply(x, padding, products):
+    """Compute all `products` of the windows of x, padded: tile by tile, so that a tile is padded once for all of them."""
+    module = xp(x)
+    per_row = max(p.windows.columns * len(p.matrix) for p in products)
+    rows = max(p.windows.rows for p in products)
+    if len(products) > 1 and rows * per_row > BLOCK:                 # too large for whole images: each in tiles of its own
+        for p in products:
+            _multiply(x, padding, [p])
+        return
 
     def work(tiles):
-        for images, part, unfolded in _unfolded(x, tiles, columns, (kh, kw), stride, padding, dilation):
-            target = out[images, part]
+        for i, images, part, unfolded in _unfolded(x, tiles, padding, *(p.windows for p in products)):
+            _, matrix, bias, target = products[i]
+            target, width = target[images, part], matrix.shape[1]
             direct = target.flags.c_contiguous
             y = target.reshape(-1, width) if direct else _buffer(module, (len(unfolded), width), x.dtype, "product")
             module.matmul(unfolded, matrix, out=y)
@@ -197,7 +220,16 @@ def correlate(x, w, bias, stride, padding, dilation, out):
             if not direct:
                 target[...] = y.reshape(target.shape)
 
-    _on_threads(work, _tiles(n, rows, columns * kh * kw * C, module), module)
+    _on_threads(work, _tiles(len(x), rows, per_row, module), module)
+
+
+def correlate(x, w, bias, stride, padding, dilation, out):
+    """out[n, i, j] = bias + sum_{a, b} x[n, i sh + a dh - top, j sw + b dw - left] @ w[a, b]: unfold, multiply, in tiles.
+
+    x (N, H, W, C), w (kh, kw, C, O), out (N, OH, OW, O), any strides: `out` may be a part of a larger array.
+    """
+    if out.size:
+        _multiply(x, padding, [_product(out, w, bias, stride, dilation)])
     return out
 
 
@@ -214,7 +246,7 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
 
     def work(tiles):
         total, product = module.zeros((k, width), x.dtype), module.empty((k, width), x.dtype)
-        for images, part, unfolded in _unfolded(x, tiles, columns, kernel, stride, padding, dilation):
+        for _, images, part, unfolded in _unfolded(x, tiles, padding, _Windows(rows, columns, kernel, stride, dilation)):
             module.matmul(unfolded.T, module.ascontiguousarray(y[images, part]).reshape(-1, width), out=product)
             total += product
         return total
@@ -304,12 +336,19 @@ def correlate_transposed(y, w, bias, stride, padding, dilation, out):
     Needs stride 1 or dilation 1 along each axis.
     """
     (sh, sw), (dh, dw), ((top, _), (left, _)) = stride, dilation, padding
-    for u, taps_h, pad_h in phases(out.shape[1], y.shape[1], w.shape[0], sh, dh, top):
-        for v, taps_w, pad_w in phases(out.shape[2], y.shape[2], w.shape[1], sw, dw, left):
+    down = phases(out.shape[1], y.shape[1], w.shape[0], sh, dh, top)
+    across = phases(out.shape[2], y.shape[2], w.shape[1], sw, dw, left)
+    around = tuple(tuple(max([0] + [pads[end] for _, taps, pads in axis if taps]) for end in (0, 1)) for axis in (down, across))
+    products = []
+    for u, taps_h, (before_h, _) in down:
+        for v, taps_w, (before_w, _) in across:
             part = out[:, u::sh, v::sw]
             if taps_h and taps_w:
                 turned = w[taps_h][:, taps_w].transpose(0, 1, 3, 2)                              # (taps, taps, O, C)
-                correlate(y, xp(y).ascontiguousarray(turned), bias, (1, 1), (pad_h, pad_w), dilation, part)
+                corner = around[0][0] - before_h, around[1][0] - before_w
+                products.append(_product(part, xp(y).ascontiguousarray(turned), bias, (1, 1), dilation, corner))
             else:
                 part[...] = 0 if bias is None else bias
+    if products and out.size:
+        _multiply(y, around, products)
     return out
