@@ -21,16 +21,18 @@ from .ops import abs_ as abs, max_ as max, min_ as min, sum_ as sum
 
 __version__ = "0.1.0"
 
-_on_first_use = ("data", "distributions", "divergences", "explain", "figures", "geometry", "losses", "metrics", "models", "testing",
+_on_first_use = ("data", "distributions", "divergences", "explanation", "figures", "geometry", "losses", "metrics", "models", "testing",
                  "training")
 
 
 def __getattr__(name):
-    """Load a submodule when it is first asked for: `import tinygen` itself needs NumPy only."""
+    """Load a submodule when it is first asked for: `import tinygen` itself needs NumPy only. `explain` is a function in one."""
     if name in _on_first_use:
         return importlib.import_module(f".{name}", __name__)
+    if name == "explain":
+        return importlib.import_module(".explanation", __name__).explain
     raise AttributeError(f"module 'tinygen' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_on_first_use})
+    return sorted({*globals(), *_on_first_use, "explain"})
