@@ -15,7 +15,7 @@ from .frameworks import geometric_mean, peers
 from .kernels import convolutions, engine_cost, sgemm_rate
 from .networks import NETWORKS, PENALIZED
 
-TURN, PAUSE = 4, 0.1      # steps of one framework in a row; seconds before them
+TURN, PAUSE = 8, 0.2      # steps of one framework in a row; seconds before them
 MEMORY_PROGRAM = """
 import json, sys
 from demos.benchmark import frameworks, networks
