@@ -39,7 +39,7 @@ class Tensor:
 
     op = None                     # the operation that made it; None for a leaf
     inputs = arrays = edges = ()  # what the operation was given; the arrays behind it; which inputs gradients flow to
-    static = aux = grad = None    # keyword arguments; what the forward kept for the backward; the result of backward()
+    static = aux = grad = None    # keyword arguments; what the forward kept; the result of backward()
     updated = 0                   # when it was last updated in place
     __array_ufunc__ = None        # so that `array + tensor` asks Tensor.__radd__
 
@@ -93,8 +93,6 @@ class Tensor:
                         "or .data for its array")
 
     def __len__(self):
-        if not self.ndim:
-            raise TypeError("len() of a 0-d tensor")
         return len(self.data)
 
     def __iter__(self):
@@ -277,17 +275,16 @@ def walk(output, inputs, seed=None, create_graph=False, free=False):
                 elif number in ours:
                     g[number] += gx
                 else:
-                    total = g[number] + gx                  # not in place: the first may be shared or read-only
-                    g[number] = total
-                    if is_array(total) and total.ndim:
+                    g[number] = g[number] + gx              # not in place: the first may be shared or read-only
+                    if x.ndim:
                         ours.add(number)
             if free:
                 t.inputs = t.edges = ()
                 t.arrays = t.aux = None
     finally:
         _recording = recording
-    zeros = lambda x: xp(x.data).zeros_like(x.data)
-    return [g[x.number] if x.number in g else Tensor(zeros(x)) if create_graph else zeros(x) for x in inputs]
+    zero = lambda x: xp(x.data).zeros_like(x.data)
+    return [g[x.number] if x.number in g else Tensor(zero(x)) if create_graph else zero(x) for x in inputs]
 
 
 def _input_gradients(t, gy, leads, create_graph):
@@ -369,8 +366,8 @@ def grad(output, inputs, grad_output=None, create_graph=False):
                          "type and shape must be equal")
     elif not create_graph:
         grad_output = grad_output.data if isinstance(grad_output, Tensor) else grad_output
-    gradients = walk(output, inputs, grad_output, create_graph)
-    return [g if isinstance(g, Tensor) else Tensor(np.asarray(g) if isinstance(g, np.generic) else g) for g in gradients]
+    return [g if isinstance(g, Tensor) else Tensor(np.asarray(g) if isinstance(g, np.generic) else g)
+            for g in walk(output, inputs, grad_output, create_graph)]
 
 
 # ---- switches --------------------------------------------------------------------------------------------------------------
@@ -378,6 +375,7 @@ def grad(output, inputs, grad_output=None, create_graph=False):
 
 class no_grad:
     """`with no_grad():` (or a decorator): operations compute values and record nothing."""
+
     recording = False
 
     def __enter__(self):
@@ -398,4 +396,5 @@ class no_grad:
 
 class enable_grad(no_grad):
     """`with enable_grad():` record again, inside no_grad: for a value that is itself made of a gradient."""
+
     recording = True
