@@ -93,6 +93,8 @@ class Tensor:
                         "or .data for its array")
 
     def __len__(self):
+        if not self.ndim:
+            raise TypeError("len() of a 0-d tensor")
         return len(self.data)
 
     def __iter__(self):
@@ -210,8 +212,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
     return declare
 
 
-primitives = {}
-"""Every primitive by its name: what the tests go through, and what `explain` looks up."""
+primitives = {}      # every primitive by its name: what the tests go through, and what `explain` looks up
 
 
 def undefined(why):
@@ -283,8 +284,8 @@ def walk(output, inputs, seed=None, create_graph=False, free=False):
                 t.arrays = t.aux = None
     finally:
         _recording = recording
-    zero = lambda x: xp(x.data).zeros_like(x.data)
-    return [g[x.number] if x.number in g else Tensor(zero(x)) if create_graph else zero(x) for x in inputs]
+    found = [g[x.number] if x.number in g else xp(x.data).zeros_like(x.data) for x in inputs]
+    return [Tensor(a) if create_graph and not isinstance(a, Tensor) else a for a in found]
 
 
 def _input_gradients(t, gy, leads, create_graph):
