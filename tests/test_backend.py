@@ -102,7 +102,7 @@ def train(threads):
                         nn.Linear(200, 1))
     optimizer = tg.optim.Adam(net.parameters(), lr=1e-3)
     losses = []
-    for _ in range(3):
+    for _ in range(2):
         loss = tg.bce_with_logits(net(tg.tensor(tg.standard_normal((48, 3, 32, 32)))), 1.0).mean()
         losses.append(loss.item())
         optimizer.minimize(loss)
@@ -111,12 +111,12 @@ def train(threads):
 
 def test_any_number_of_threads_gives_the_same_results_to_rounding_and_one_number_the_same_bits():
     first, weights = train(1)
-    for threads in (1, 2, 4):
+    for threads in (2, 4):
         losses, state = train(threads)
         np.testing.assert_allclose(losses, first, rtol=1e-4)
         for name, value in state.items():
             # Adam's first steps are about lr * sign(gradient): rounding may turn the sign of a gradient that is nearly 0.
-            assert abs(value - weights[name]).max() <= 4 * 3e-3 and abs(value - weights[name]).mean() < 1e-4
+            assert abs(value - weights[name]).max() <= 4e-3 and abs(value - weights[name]).mean() < 1e-4
         again, state_again = train(threads)
         assert again == losses and all(np.array_equal(state[k], state_again[k]) for k in state)
 

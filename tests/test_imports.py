@@ -90,9 +90,9 @@ def test_import_tinygen_is_quick():
     assert seconds < 0.3
 
 
-@pytest.mark.parametrize("part", ["data", "distributions", "divergences", "losses", "metrics", "models", "training", "testing", "figures"])
-def test_a_part_loads_when_it_is_first_asked_for(part):
-    assert fresh(f"import tinygen as tg; print(tg.{part}.__name__)") == f"tinygen.{part}"
+def test_the_other_parts_load_when_they_are_first_asked_for():
+    parts = ["data", "distributions", "divergences", "losses", "metrics", "models", "training", "testing", "figures"]
+    assert fresh(f"import tinygen as tg\nfor part in {parts}: print(getattr(tg, part).__name__)").split() == [f"tinygen.{p}" for p in parts]
 
 
 def test_an_unknown_name_is_an_attribute_error():
