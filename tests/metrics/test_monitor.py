@@ -4,7 +4,12 @@ import math
 import numpy as np
 import pytest
 
+import tinygen as tg
+from tinygen.data import toy
+from tinygen.losses.gan import LOSSES, gradient_penalty
 from tinygen.metrics.monitor import CollapseMonitor
+from tinygen.models.gan import mlp
+from tinygen.optim import Adam, gradient_norm
 
 RING = 2 * np.stack([np.cos(np.arange(8) * math.pi / 4), np.sin(np.arange(8) * math.pi / 4)], axis=1)
 RNG = np.random.default_rng(0)
@@ -116,6 +121,41 @@ def test_line_and_state():
     assert twin.history == monitor.history and twin.alarms == monitor.alarms != []
     for text in ("step 6", "modes 1/8", "spread 0.0", "D(x) 0.500", "|grad G| 0.5"):
         assert text in monitor.line()
+
+
+def train_on_the_ring(loss, steps, critic_steps, lr, critic_lr, every=100):
+    """A small GAN on eight Gaussians, watched by the monitor; returns the monitor and all alarms."""
+    tg.manual_seed(0)
+    rng, pair = np.random.default_rng(0), LOSSES[loss]
+    generator, critic = mlp(2, 64, 64, 2), mlp(2, 64, 64, 1)
+    g_optimizer, c_optimizer = Adam(generator.parameters(), lr, (0.5, 0.9)), Adam(critic.parameters(), critic_lr, (0.5, 0.9))
+    centres, sigma = toy.modes("8-gaussians")
+    monitor, seen = CollapseMonitor(toy.sample("8-gaussians", 1000, rng), centres=centres, sigma=sigma, critic=loss == "wgan-gp"), []
+    draw = lambda n: tg.tensor(rng.standard_normal((n, 2), dtype=np.float32))
+    for step in range(1, steps + 1):
+        for _ in range(critic_steps):
+            real, fake = tg.tensor(toy.sample("8-gaussians", 128, rng)), generator(draw(128)).detach()
+            real_logits, fake_logits = critic(real), critic(fake)
+            c_loss = pair.discriminator(real_logits, fake_logits)
+            if loss == "wgan-gp":
+                c_loss = c_loss + 0.1 * gradient_penalty(critic, real, fake)
+            c_norm = gradient_norm(c_optimizer.minimize(c_loss))
+        g_norm = gradient_norm(g_optimizer.minimize(pair.generator(critic(generator(draw(128))))))
+        if step % every == 0:
+            monitor.read(step, generator(draw(1000)), real_logits=real_logits, fake_logits=fake_logits, gradients={"G": g_norm, "D": c_norm})
+            seen += monitor.alarms
+    return monitor, seen
+
+
+def test_alarm_on_a_real_run_that_collapses():
+    """The saturating loss against a fast critic: the generator stays on two of the eight modes."""
+    monitor, seen = train_on_the_ring("minimax", 700, 5, 1e-3, 5e-3)
+    assert any("mode collapse" in alarm for alarm in seen) and monitor.history[-1]["modes"] <= 3
+
+
+def test_quiet_on_a_real_run_that_covers_the_modes():
+    monitor, seen = train_on_the_ring("wgan-gp", 900, 4, 1e-3, 1e-3)
+    assert seen == [] and max(r["modes"] for r in monitor.history) == 8
 
 
 def test_bad_input():

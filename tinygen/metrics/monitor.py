@@ -114,7 +114,9 @@ class CollapseMonitor:
             found["spread"] = f"samples are nearly all alike: mean pairwise distance {r['spread']:.2f} of the real one"
         for key, value, whole, what in self._coverages(r):
             best = max(v for past in self.history for k, v, *_ in self._coverages(past) if k == key)
-            if value < COVERAGE * whole:
+            if value == 0:
+                found[key] = f"no sample is near any of the {whole} modes"
+            elif value < COVERAGE * whole:
                 found[key] = f"mode collapse: {value:.3g} of {whole:.3g} {what}"
             elif value < LOST * best:
                 found[key] = f"{what} are being lost: {value:.3g}, down from {best:.3g}"
