@@ -43,7 +43,7 @@ def main(samples="mnist-mini:test", real="mnist-mini:train", *, held_out: str | 
         network = choose_extractor(extractor, real, others.shape[1])
         if network is INCEPTION and others.shape[1] == 1:
             images, others = images.repeat(3, axis=1), others.repeat(3, axis=1)
-        sample_features = network.features(images, device=device)
+        sample_features = cached_features(images, network, device, keep=False)
         real_features = cached_features(others, network, device)
         floor = None
         if held_out is not None:

@@ -62,6 +62,13 @@ def test_fid_and_kid_are_the_scores_of_the_features():
     assert abs(near) < far and far.error > 0
 
 
+def test_samples_are_not_kept_but_found_where_they_are_real_ones(empty_data_folder):
+    fid(IMAGES[:60], IMAGES[60:])
+    assert len(list((empty_data_folder / "features").iterdir())) == 1 and CALLS == [60, 90]
+    fid(IMAGES[60:], IMAGES[60:])
+    assert CALLS == [60, 90]
+
+
 def test_only_inception_may_be_called_fid():
     assert comparison.Extractor.frechet == "Fréchet distance (not FID)"
     text = str(compare(DARK, IMAGES, extractor=CORNER))

@@ -60,7 +60,7 @@ class Comparison(NamedTuple):
         lines += [f"features {scores[0].extractor}", f"resizer  {scores[0].resizer}", f"{'':28}{'samples':>20}{'floor':>20}"]
         lines += [_row(scores[0].name, [f"{s:.4g}" for s in map(float, scores)])]
         kernels = [pair.kernel for pair in self]
-        lines += [_row(kernels[0].name, [f"{float(k):.4g} +- {k.error:.2g}" for k in kernels]) + f"   +-: {kernels[0].error_kind}"]
+        lines += [_row(kernels[0].name, [f"{float(score):.4g} +- {score.error:.2g}" for score in kernels]) + f"   +-: {kernels[0].error_kind}"]
         k = self.samples.manifold.k
         lines += [_row(f"precision, k = {k}", [f"{pair.manifold.precision:.3f}" for pair in self]),
                   _row(f"recall, k = {k}", [f"{pair.manifold.recall:.3f}" for pair in self])]
@@ -114,10 +114,11 @@ def compare_features(samples, real, *, held_out=None, extractor=INCEPTION, split
     return Comparison(_measure(samples, real, extractor, splits[:2], k, seed), _measure(first, second, extractor, names, k, seed))
 
 
-def cached_features(images, extractor=INCEPTION, device="cpu"):
-    """Features (N, D) of a real set, from the data folder where these very images went through this extractor before.
+def cached_features(images, extractor=INCEPTION, device="cpu", *, keep=True):
+    """Features (N, D) of images (N, C, H, W), from the data folder where these very images went through this extractor before.
 
-    The file's name is a hash of the shape and the pixels, so a changed set is another file.
+    The file's name is a hash of the shape and the pixels, so a changed set is another file.  keep: store what had to be computed;
+    meant for real sets, which come again, not for samples.
     """
     images = as_images(images, "cached_features", "images", extractor.channels, minimum=1)
     digest = hashlib.sha256(repr(images.shape).encode() + np.ascontiguousarray(images).tobytes()).hexdigest()[:20]
@@ -128,7 +129,7 @@ def cached_features(images, extractor=INCEPTION, device="cpu"):
             if len(features) == len(images):
                 return features
     features = extractor.features(images, device=device)
-    if len(images) >= WORTH_KEEPING:
+    if keep and len(images) >= WORTH_KEEPING:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             np.save(file, features)
@@ -138,7 +139,7 @@ def cached_features(images, extractor=INCEPTION, device="cpu"):
 def _features_of_pair(function, images_a, images_b, extractor, device):
     images_a = as_images(images_a, function, "the first set", extractor.channels)
     images_b = as_images(images_b, function, "the second set", extractor.channels)
-    return extractor.features(images_a, device=device), cached_features(images_b, extractor, device)
+    return cached_features(images_a, extractor, device, keep=False), cached_features(images_b, extractor, device)
 
 
 def _measure(a, b, extractor, splits, k, seed):
