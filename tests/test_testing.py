@@ -35,9 +35,11 @@ def test_zeros_and_equal_elements_come_up():
     assert len(set(hypothesis.find(arrays((4,)), lambda x: len(set(x)) < 4))) < 4
 
 
-def test_distinct_values_cannot_also_keep_away():
-    with pytest.raises(ValueError, match="distinct values cannot also keep away from points"):
-        hypothesis.find(arrays((40,), distinct=True, away_from=(0,)), lambda x: True)
+def test_what_cannot_be_drawn_is_refused():
+    with pytest.raises(ValueError, match="distinct values .* cannot also keep away from points"):
+        hypothesis.find(arrays(distinct=True, away_from=(0,)), lambda x: True)
+    with pytest.raises(ValueError, match="arrays: between -0.1 and 0.1 no sixteenth is 0.2 away from .*; widen the range"):
+        hypothesis.find(arrays(low=-0.1, high=0.1, away_from=(0,), gap=0.2), lambda x: True)
 
 
 @given(broadcastable(3))

@@ -38,22 +38,21 @@ def arrays(draw, shape=None, low=-2.0, high=2.0, away_from=(), gap=0.1, distinct
 
     shape      a tuple, or a strategy of tuples (default: `shapes()`)
     away_from  points that every element keeps a distance of at least `gap` from: the kinks of the operation
-    distinct   no two elements are equal, nor nearer than the range over the number of elements: no ties
+    distinct   the elements are evenly spread over the range, in any order: no ties
     """
     shape = draw(shapes() if shape is None else shape) if not isinstance(shape, tuple) else shape
     random = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
     n = int(np.prod(shape))
     if distinct:
-        values = random.permutation(np.linspace(low, high, n + 2)[1:-1])
-        near = [abs(values - point) < gap for point in away_from]
-        if np.any(near):
-            raise ValueError("arrays: distinct values cannot also keep away from points")
-    else:
-        grid = np.arange(np.ceil(low / GRID), np.floor(high / GRID) + 1) * GRID
-        for point in away_from:
-            grid = grid[abs(grid - point) >= gap]
-        values = random.choice(grid, n)
-    return values.reshape(shape).astype(dtype)
+        if away_from:
+            raise ValueError("arrays: distinct values are spread over the whole range and cannot also keep away from points")
+        return random.permutation(np.linspace(low, high, n + 2)[1:-1]).reshape(shape).astype(dtype)
+    grid = np.arange(np.ceil(low / GRID), np.floor(high / GRID) + 1) * GRID
+    for point in away_from:
+        grid = grid[abs(grid - point) >= gap]
+    if not grid.size:
+        raise ValueError(f"arrays: between {low} and {high} no sixteenth is {gap} away from {away_from}; widen the range")
+    return random.choice(grid, n).reshape(shape).astype(dtype)
 
 
 def _paddings(largest):
@@ -76,11 +75,12 @@ def convolutions(draw, transposed=False, max_side=7):
     padding = draw(_paddings([min(2, n - 1) for n in span]))
     if draw(st.integers(0, 4)) == 0:
         padding, stride = "same", (1, 1)
-    least = [1 if padding == "same" else max(1, n - total) for n, total in zip(span, _totals(padding))]
-    if transposed:                                     # such that (H - 1) stride + span - pads, the output size, is at least 1
-        least = [max(1, 1 + -(-(total + 1 - n) // s)) for n, total, s in zip(span, _totals(padding), stride)]
-        least = [1, 1] if padding == "same" else least
-    x = (batch, inside, *(draw(st.integers(n, max(n, max_side if not transposed else 4))) for n in least))
+    totals = [n - 1 for n in span] if padding == "same" else _totals(padding)
+    if transposed:                                     # the least H whose output, (H - 1) stride + span - total, is not empty
+        least = [max(1, 1 + -((n - 1 - total) // s)) for n, total, s in zip(span, totals, stride)]
+    else:                                              # the least H that a window fits in
+        least = [max(1, n - total) for n, total in zip(span, totals)]
+    x = (batch, inside, *(draw(st.integers(n, max(n, 4 if transposed else max_side))) for n in least))
     settings = dict(stride=_short(draw, stride), padding=padding, dilation=_short(draw, dilation))
     if not transposed:
         return x, (out, inside, *kernel), settings
@@ -90,8 +90,6 @@ def convolutions(draw, transposed=False, max_side=7):
 
 def _totals(padding):
     """Top plus bottom, and left plus right, of a padding."""
-    if padding == "same":
-        return 0, 0
     along = (padding, padding) if isinstance(padding, int) else padding
     return tuple(2 * p if isinstance(p, int) else sum(p) for p in along)
 
@@ -116,7 +114,7 @@ def poolings(draw, max_side=7):
 
 
 def check_op(op, inputs, *, order=2, reference=None, linear_in=()):
-    """Check one operation at one point; raises AssertionError with what is wrong.
+    """Check one operation, without parameters of its own, at one point; raises AssertionError with what is wrong.
 
     The function `op` takes Tensors (or arrays) and returns one; `inputs` are float64 arrays. Checked are:
     * the values, against `reference(*inputs)` in NumPy, if given
@@ -137,7 +135,7 @@ def check_op(op, inputs, *, order=2, reference=None, linear_in=()):
         expected = np.asarray(reference(*inputs))
         assert y.shape == expected.shape, f"op returned shape {y.shape}, the reference {expected.shape}"
         np.testing.assert_allclose(y.data, expected, rtol=1e-9, atol=1e-9, err_msg="op disagrees with its reference")
-    _check_float32(op, inputs, y.data)
+    _check_float32(op, inputs, y.data, order)
     if order:
         gradcheck(op, inputs, order=order)
     for i in linear_in:
@@ -146,18 +144,19 @@ def check_op(op, inputs, *, order=2, reference=None, linear_in=()):
         assert np.array_equal(x, kept), f"op changed its input {i}"
 
 
-def _check_float32(op, inputs, expected):
+def _check_float32(op, inputs, expected, order):
+    """float32 inputs give a float32 result near that of float64, and float32 gradients of every order."""
     tensors = [Tensor(x.astype(np.float32), requires_grad=True) for x in inputs]
     y = op(*tensors)
     assert y.dtype == np.float32, f"op returned {y.dtype} for float32 inputs"
     np.testing.assert_allclose(y.data, expected, rtol=1e-3, atol=1e-3, err_msg="float32 and float64 disagree")
-    gradients = grad(y, tensors, grad_output=np.ones_like(y.data), create_graph=True)
-    for order in 1, 2:
-        for i, g in enumerate(gradients):
-            assert g.dtype == np.float32, f"the gradient of order {order} in input {i} is {g.dtype} for float32 inputs"
-            assert g.shape == inputs[i].shape, f"the gradient of order {order} in input {i} has shape {g.shape}"
+    total = y.sum()
+    for level in range(1, order + 1):
+        gradients = grad(total, tensors, create_graph=True)
+        for i, (g, x) in enumerate(zip(gradients, tensors)):
+            assert g.dtype == np.float32, f"the gradient of order {level} in input {i} is {g.dtype} for float32 inputs"
+            assert g.shape == x.shape, f"the gradient of order {level} in input {i} has shape {g.shape} for an input of {x.shape}"
         total = sum(((g * g).sum() for g in gradients), Tensor(np.zeros((), np.float32)))
-        gradients = grad(total, tensors) if total.requires_grad else []
 
 
 def _check_adjoint(op, inputs, i, y):
