@@ -104,7 +104,7 @@ def train_discriminator(discriminator, generator, optimizer, pair, x, z, *, pena
         loss = loss + penalty * gradient_penalty(discriminator, x, fake)
     gradients = optimizer.minimize(loss)
     if clip:
-        clip_weights(discriminator, clip)
+        clip_weights(optimizer.parameters, clip)
     return loss, real_logits, fake_logits, gradients
 
 

@@ -19,7 +19,7 @@ from tinygen.data import toy
 from tinygen.divergences import noise_floor, wasserstein
 from tinygen.losses.gan import LOSSES
 from tinygen.metrics import CollapseMonitor, mode_coverage
-from tinygen.models.gan import mlp
+from tinygen.models.mlp import mlp
 from tinygen.nn import ExponentialMovingAverage
 from tinygen.optim import Adam, gradient_norm, linear_decay
 from tinygen.training import Run

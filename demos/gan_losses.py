@@ -13,7 +13,7 @@ import tinygen as tg
 from tinygen import figures
 from tinygen.divergences import js, total_variation
 from tinygen.losses.gan import LOSSES, least_squares
-from tinygen.models.gan import mlp
+from tinygen.models.mlp import mlp
 from tinygen.nn import Tanh
 from tinygen.optim import Adam, cosine
 from tinygen.training import Run

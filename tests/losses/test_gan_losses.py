@@ -10,7 +10,7 @@ import tinygen as tg
 from tinygen import nn
 from tinygen.losses import gan
 from tinygen.losses.gan import LOSSES, clip_weights, gradient_penalty, least_squares
-from tinygen.models.gan import mlp
+from tinygen.models.mlp import mlp
 from tinygen.optim import Adam, cosine
 
 RNG = np.random.default_rng(0)
@@ -186,7 +186,7 @@ def test_penalty_warns_of_batch_norm_and_leaves_its_statistics_alone():
 def test_clip_weights():
     critic = mlp(2, 8, 1)
     loss = critic(tg.tensor(np.ones((1, 2), np.float32))).sum()
-    clip_weights(critic, 0.05)
+    clip_weights(critic.parameters(), 0.05)
     assert max(np.abs(p.data).max() for p in critic.parameters()) == np.float32(0.05)
     with pytest.raises(RuntimeError, match="updated"):                      # the graph of before knows that it is stale
         tg.grad(loss, critic.parameters())
@@ -244,7 +244,7 @@ def test_penalty_refuses_what_it_cannot_mean():
     with pytest.raises(ValueError, match="epsilon"):
         gradient_penalty(critic, x, x, epsilon=np.zeros((4, 3), np.float32))
     with pytest.raises(ValueError, match="limit"):
-        clip_weights(critic, 0)
+        clip_weights(critic.parameters(), 0)
     with pytest.raises(ValueError, match="same code"):
         least_squares(1, 1, 0)
 

@@ -78,12 +78,6 @@ def test_no_discriminator_holds_batch_norm(critic):
     assert not any(isinstance(m, (BatchNorm1d, BatchNorm2d)) for m in critic().modules())
 
 
-def test_mlp():
-    network = gan.mlp(2, 512, 512, 512, 1)
-    assert count(network) == 2 * 512 + 512 + 2 * (512 * 512 + 512) + 513
-    assert network(tg.tensor(np.zeros((4, 2), np.float32))).shape == (4, 1)
-
-
 # ---- conditional ---------------------------------------------------------------------------------------------------------------
 
 

@@ -133,14 +133,14 @@ def wasserstein_generator(fake):
     return -_logits("wasserstein_generator", "fake", fake).mean()
 
 
-def clip_weights(module, limit=0.01):
-    """Clip every parameter of `module`, in place, to [-limit, limit]: the first way to bound a critic's slope.
+def clip_weights(parameters, limit=0.01):
+    """Clip every one of the `parameters`, in place, to [-limit, limit]: the first way to bound a critic's slope.
 
     Source: Arjovsky et al. 2017, algorithm 1 (limit .01).
     """
     if not limit > 0:
         raise ValueError(f"clip_weights: limit = {limit} must be positive")
-    for p in module.parameters():
+    for p in parameters:
         xp(p.data).clip(p.data, -limit, limit, out=p.data)
         mark_updated(p)
 

@@ -1,4 +1,4 @@
-"""GANs for images, one generator and discriminator a sheet; plus the small networks of GANs in the plane.
+"""GANs for images, a generator and a discriminator for each sheet. (The networks of GANs in the plane are those of mlp.py.)
 
 A discriminator maps images (N, C, H, W) to logits (N, 1), a generator maps noise (N, z_dim) to images. Everything is built for
 `image` = (C, H, W), by default the (1, 28, 28) of MNIST and Fashion-MNIST, for which the parameter counts are stated.
@@ -12,14 +12,6 @@ from ..nn import (BatchNorm1d, BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Le
                   Tanh, Unflatten, Upsample, init)
 
 IMAGE = (1, 28, 28)
-
-
-def mlp(*sizes, activation=ReLU):
-    """[Linear, activation] from sizes[0] to sizes[-2], then Linear to sizes[-1]: the networks of GANs in the plane."""
-    layers = []
-    for n_in, n_out in zip(sizes[:-2], sizes[1:]):
-        layers += [Linear(n_in, n_out), activation()]
-    return Sequential(*layers, Linear(sizes[-2], sizes[-1]))
 
 
 def quarter(model, image):
@@ -194,9 +186,9 @@ class Architecture(NamedTuple):
     noise: str
     scale: tuple
 
-    def draw(self, n):
-        """Noise (n, z_dim), float32."""
-        return standard_normal((n, self.z_dim)) if self.noise == "normal" else uniform((n, self.z_dim), low=-1.0, high=1.0)
+    def draw(self, n, **like):
+        """Noise (n, z_dim), float32 on the CPU, or with like=x, of x's dtype and device."""
+        return standard_normal((n, self.z_dim), **like) if self.noise == "normal" else uniform((n, self.z_dim), low=-1.0, high=1.0, **like)
 
 
 ARCHITECTURES = {
