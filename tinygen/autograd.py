@@ -19,11 +19,13 @@ youngest to the oldest is such an order, and the number every tensor gets at its
 import functools
 import inspect
 import itertools
+import operator
 
 import numpy as np
 
 from . import diagnosis
 from .backend import device_of, host, is_array, to, xp
+from .kernels.layout import along_memory
 
 _number = itertools.count(1)      # births of tensors and updates of parameters, one clock for both
 _last_update = 0                  # when a parameter was last updated in place
@@ -139,7 +141,7 @@ def tensor(data, requires_grad=False, device=None, dtype=None):
 # ---- declaring operations ------------------------------------------------------------------------------------------------
 
 
-def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
+def primitive(*vjps, each=None, joint=None, fit=None, aux=False, along=None, cuda=None):
     """Declare an operation by its VJPs; the decorated function computes the values from plain arrays.
 
     Tensors are positional, everything else is keyword-only (callers may also pass it by position after the tensors).
@@ -153,6 +155,8 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
     fit    `fit(gx, shape=...)` brings a gradient to its input's shape; without it a VJP must return exactly that shape
     aux    the function returns `(y, kept)`; the VJPs get `aux=kept` in the array walk. Under create_graph they get
            `aux=None` and must compute it again from the inputs, so that it is differentiated too.
+    along  `along(f, *arrays)` computes f and the VJPs on device arrays (of an operation that acts on each element: in the
+           order of their memory); `cuda` = {i: kernel} does VJP i there, in the array walk, in one launch
     """
     def declare(forward):
         parameters = inspect.signature(forward).parameters.values()
@@ -182,7 +186,10 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
                 else:
                     arrays.append(x)
             try:
-                y = forward(*arrays, **static)
+                if along is None or type(arrays[0]) is np.ndarray or type(arrays[-1]) is np.ndarray:
+                    y = forward(*arrays, **static)
+                else:
+                    y = along(forward, *arrays, **static)
             except (ValueError, TypeError) as error:
                 diagnosis.name_the_operation(error, name, arrays)
                 raise
@@ -206,7 +213,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False):
             return out
 
         op.__name__ = name
-        op.vjps, op.each, op.joint, op.fit, op.aux, op.forward = vjps, each, joint, fit, aux, forward
+        op.vjps, op.each, op.joint, op.fit, op.aux, op.forward, op.along, op.cuda = vjps, each, joint, fit, aux, forward, along, cuda or {}
         primitives[name] = op
         return op
     return declare
@@ -273,6 +280,8 @@ def walk(output, inputs, seed=None, create_graph=False, free=False):
                     g[number] = gx
                 elif create_graph:
                     g[number] = g[number] + gx
+                elif type(gx) is not np.ndarray:            # on a GPU, or a number
+                    g[number] = along_memory(operator.add, g[number], gx)
                 elif number in ours:
                     g[number] += gx
                 else:
@@ -301,8 +310,10 @@ def _input_gradients(t, gy, leads, create_graph):
             gx = gradients[i]
         elif op.each:
             gx = op.each(i, gy, y, *xs, **static)
-        else:
+        elif op.along is None or create_graph or type(gy) is np.ndarray or xp(gy) is np:
             gx = op.vjps[i](gy, y, *xs, **static)
+        else:
+            gx = op.along(op.cuda.get(i, op.vjps[i]), gy, y, *xs, **static)
         x = t.inputs[i].data
         if gx.shape != x.shape:
             if op.fit is None:

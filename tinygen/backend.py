@@ -81,14 +81,38 @@ def module_of(device):
 
 
 def to(a, device):
-    """The array `a` on `device` ("cpu" or "cuda"); `a` itself if it is there already."""
+    """The array `a` on `device` ("cpu" or "cuda"), in the same memory order; `a` itself if it is there already."""
     module = module_of(device)
-    return host(a) if module is np else module.asarray(a)
+    if module is np:
+        return host(a)
+    if isinstance(a, module.ndarray):
+        return a
+    try:
+        return _in_order(module.asarray, np.asarray(a))
+    except MemoryError as error:
+        raise MemoryError(f"to: no room on the GPU for an array {np.shape(a)}: {error}; move less at a time, or use a smaller batch size") from error
 
 
 def host(a):
     """`a` as a NumPy array: the one way from a device to plots, SciPy, files and prints (it waits for the device)."""
-    return a.get() if type(a).__module__.startswith("cupy") else np.asarray(a)
+    return _in_order(lambda a: a.get(), a) if type(a).__module__.startswith("cupy") else np.asarray(a)
+
+
+def _in_order(move, a):
+    """move(a), which makes a C-contiguous array, without changing the memory order of one that has no gaps (weights, images)."""
+    if a.ndim < 2 or a.flags.c_contiguous:
+        return move(a)
+    order = sorted(range(a.ndim), key=lambda axis: -a.strides[axis])
+    return move(a.transpose(order)).transpose([order.index(axis) for axis in range(a.ndim)])
+
+
+def allow_tf32(allowed=True):
+    """Whether float32 matrix products on a GPU may take the TF32 units: 10 bits of mantissa in the factors, 24 in the sums.
+
+    Off at first: gradient checks and comparisons with the CPU need float32. CUPY_TF32=1 in the environment does the same from the start.
+    """
+    as_usual, tf32 = 1, 7                                       # CuPy's COMPUTE_TYPE_DEFAULT and COMPUTE_TYPE_TF32
+    module_of("cuda")._core.set_compute_type(np.float32, tf32 if allowed else as_usual)
 
 
 # ---- randomness: one seed, one generator a device ----------------------------------------------------------------------

@@ -117,3 +117,28 @@ def spread(function, x):
     if not blockwise(lambda x, y: function(x, out=y), x, y, chunk=1 << 20):
         function(x, out=y)
     return y
+
+
+# ---- on a GPU ------------------------------------------------------------------------------------------------------------
+
+
+def is_channels_last(a):
+    """Whether the memory of a logical (N, C, H, W) array is (N, H, W, C), and not (N, C, H, W) as well."""
+    return a.ndim == 4 and not a.flags.c_contiguous and a.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+def along_memory(function, *arrays, **keywords):
+    """function(*arrays), one that acts on each element, for device arrays: along the memory if one of them is channels-last.
+
+    CuPy's functions go along the axes and return a C-contiguous array, which would read memory in jumps and undo the order.
+    """
+    if not any(getattr(a, "ndim", 0) == 4 and is_channels_last(a) for a in arrays):
+        return function(*arrays, **keywords)
+    return logical(function(*map(_turned, arrays), **keywords))
+
+
+def _turned(a):
+    """(N, C, H, W), or what stretches to it, as (N, H, W, C); numbers as they are."""
+    if not getattr(a, "ndim", 0):
+        return a
+    return (a if a.ndim == 4 else a.reshape((1,) * (4 - a.ndim) + a.shape)).transpose(0, 2, 3, 1)

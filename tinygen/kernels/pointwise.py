@@ -4,6 +4,7 @@ import math
 import numpy as np
 
 from ..backend import xp
+from .cuda import Everywhere, with_cuda
 from .layout import SPLIT, blockwise, everywhere, in_layout_of
 
 
@@ -17,6 +18,7 @@ def _fused(work, *arrays):
     return out
 
 
+@with_cuda("T x, T slope", "T y", "y = x <= T(0) ? (slope == T(0) ? T(0) : x * slope) : x")
 def rectify(x, slope):
     """x where x > 0, slope * x elsewhere, for 0 <= slope < 1."""
     m = xp(x)
@@ -32,6 +34,7 @@ def rectify(x, slope):
     return _fused(work, x)
 
 
+@with_cuda("T g, T x, T slope", "T gx", "gx = x > T(0) ? g : g * slope")
 def gate(g, x, slope):
     """g where x > 0, slope * g elsewhere; in the memory order of x."""
     m = xp(x)
@@ -49,6 +52,7 @@ def gate(g, x, slope):
     return _fused(work, x, g)
 
 
+@with_cuda("T x, T alpha", "T y", "y = x > T(0) ? x : alpha * expm1(x)")
 def elu(x, alpha):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere."""
     m = xp(x)
@@ -62,6 +66,7 @@ def elu(x, alpha):
     return _fused(work, x)
 
 
+@with_cuda("T g, T y", "T gx", "gx = y >= T(0) ? g : g * (T(1) + y)")
 def tail(g, y):
     """g * (1 + min(y, 0)): the backward of elu(x) = y, for alpha = 1."""
     m = xp(y)
@@ -73,6 +78,7 @@ def tail(g, y):
     return _fused(work, y, g)
 
 
+@with_cuda("T x, T t", "T y", "y = (x > T(0) ? x : T(0)) - x * t + log1p(exp(-fabs(x)))")
 def bce_with_logits(x, t):
     """max(x, 0) - x t + log(1 + exp(-|x|)): minus the log-probability of a Bernoulli target t under the logit x."""
     m = xp(x)
@@ -87,6 +93,7 @@ def bce_with_logits(x, t):
     return _fused(work, x, t)
 
 
+@with_cuda("T x", "T y", "T e = exp(-fabs(x)); y = (x < T(0) ? e : T(1)) / (T(1) + e)")
 def sigmoid(x):
     """1 / (1 + exp(-x)), exact in both tails: exp(min(x, 0)) / (1 + exp(-|x|)) never overflows."""
     m = xp(x)
@@ -98,6 +105,19 @@ def sigmoid(x):
         y += 1.0
         m.divide(m.exp(m.minimum(x, 0.0)), y, out=y)
     return _fused(work, x)
+
+
+@with_cuda("T x", "T y", "y = (x > T(0) ? x : T(0)) + log1p(exp(-fabs(x)))")
+def softplus(x):
+    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), without overflow."""
+    m = xp(x)
+    return m.maximum(x, 0.0) + m.log1p(m.exp(-m.abs(x)))
+
+
+@with_cuda("T x, T a, T y, T b", "T z", "z = a * x + b * y")
+def weighted(x, a, y, b):
+    """a x + b y, for numbers a and b."""
+    return a * x + b * y
 
 
 def adam(tensors, lr, beta1, beta2, eps, correction1, correction2, decay):
@@ -125,4 +145,25 @@ def adam(tensors, lr, beta1, beta2, eps, correction1, correction2, decay):
         a.divide(m, t, out=t)
         t *= rate
         p -= t
-    everywhere(work, [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors])
+    groups = [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors]
+    if any(type(p) is not np.ndarray for p, *_ in groups):
+        return _adam(groups, rate, floor, beta1, beta2, 1 - lr * decay)
+    everywhere(work, groups)
+
+
+_adam = Everywhere("adam", "p g m v", "rate floor beta1 beta2 keep", """
+    m = T(beta1) * m + T(1 - beta1) * g;
+    v = T(beta2) * v + T(1 - beta2) * g * g;
+    p = T(keep) * p - T(rate) * m / (sqrt(v) + T(floor));""")
+
+
+def approach(pairs, weight):
+    """a <- a + weight (b - a) in place for every (a, b) in `pairs`: a moving average."""
+    pairs = [(a, in_layout_of(b, a)) for a, b in pairs]
+    if any(type(a) is not np.ndarray for a, _ in pairs):
+        return _approach(pairs, weight)
+    for a, b in pairs:
+        a += weight * (b - a)
+
+
+_approach = Everywhere("approach", "a b", "weight", "a += T(weight) * (b - a);")

@@ -4,6 +4,9 @@ import copy
 import numpy as np
 
 from ..autograd import mark_updated
+from ..backend import to
+from ..kernels.layout import in_layout_of
+from ..kernels.pointwise import approach
 from .module import Buffer, Parameter
 
 
@@ -23,13 +26,16 @@ class ExponentialMovingAverage:
         """Take in the module's present values."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        kinds = (Parameter, Buffer)
-        for (_, kept), (_, now) in zip(self.average._named_tensors(kinds), self.module._named_tensors(kinds)):
+        tensors = ([t for _, t in m._named_tensors((Parameter, Buffer))] for m in (self.average, self.module))
+        averaged = []
+        for kept, now in zip(*tensors):
             if isinstance(kept, Buffer):
                 kept.data = now.data.copy()
             else:
-                kept.data += (1 - decay) * (now.data - kept.data)
+                kept.data = in_layout_of(to(kept.data, now.device), now.data)      # follow a module that was moved
+                averaged.append((kept.data, now.data))
                 mark_updated(kept)
+        approach(averaged, 1 - decay)
 
     def __call__(self, *inputs):
         return self.average(*inputs)

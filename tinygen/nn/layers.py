@@ -5,6 +5,7 @@ Arguments are keyword-only from where PyTorch has one that tinygen lacks (groups
 import numpy as np
 
 from .. import ops
+from ..kernels.pointwise import weighted
 from . import init
 from .module import Buffer, Module, Parameter
 
@@ -100,8 +101,8 @@ class _BatchNorm(Module):
         """running <- (1 - momentum) running + momentum batch, with the unbiased variance: rebound, never changed in place,
         since a graph recorded in eval mode still holds the old arrays."""
         keep = 1 - self.momentum
-        self.running_mean.data = keep * self.running_mean.data + self.momentum * mean
-        self.running_var.data = keep * self.running_var.data + (self.momentum * count / (count - 1)) * var
+        self.running_mean.data = weighted(self.running_mean.data, keep, mean, self.momentum)
+        self.running_var.data = weighted(self.running_var.data, keep, var, self.momentum * count / (count - 1))
 
 
 class BatchNorm1d(_BatchNorm):

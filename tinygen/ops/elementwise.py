@@ -2,17 +2,27 @@
 
 `elementwise` is `primitive` plus one rule: a gradient is summed down to the shape of its input, over the axes along which
 the input was stretched. In the VJPs, g is the gradient of the output y, and x (and z) are the inputs.
+
+`cuda={i: body}` is VJP i once more, as a CUDA body: on a GPU a formula of several steps is then one launch.
 """
-import functools
 import numbers
 
 from ..autograd import Tensor, primitive
 from ..backend import xp
 from ..kernels import pointwise
-from ..kernels.layout import spread
+from ..kernels.cuda import Kernel
+from ..kernels.layout import along_memory, spread
 from .shaping import broadcast_to, sum_to
 
-elementwise = functools.partial(primitive, fit=sum_to)
+
+def elementwise(*vjps, cuda=()):
+    """`primitive` for what acts on each element: see the top of this file."""
+    def declare(forward):
+        inputs = ", ".join(f"T {name}" for name in "gyxz"[:2 + len(vjps)])
+        kernels = {i: Kernel(f"{forward.__name__}_vjp_{i}", inputs, "T gx", f"gx = {body}") for i, body in dict(cuda).items()}
+        return primitive(*vjps, fit=sum_to, along=along_memory, cuda=kernels)(forward)
+    return declare
+
 
 # ---- arithmetic --------------------------------------------------------------------------------------------------------
 
@@ -35,7 +45,7 @@ def multiply(x, z):
     return x * z
 
 
-@elementwise(lambda g, y, x, z: g / z, lambda g, y, x, z: -g * y / z)
+@elementwise(lambda g, y, x, z: g / z, lambda g, y, x, z: -g * y / z, cuda={1: "-g * y / z"})
 def divide(x, z):
     """x / z."""
     return x / z
@@ -64,7 +74,7 @@ def exp(x):
     return spread(xp(x).exp, x)
 
 
-@elementwise(lambda g, y, x: g * (y + 1.0))
+@elementwise(lambda g, y, x: g * (y + 1.0), cuda={0: "g * (y + T(1))"})
 def expm1(x):
     """e ** x - 1, exact near 0."""
     return spread(xp(x).expm1, x)
@@ -76,25 +86,25 @@ def log(x):
     return spread(xp(x).log, x)
 
 
-@elementwise(lambda g, y, x: g / (x + 1.0))
+@elementwise(lambda g, y, x: g / (x + 1.0), cuda={0: "g / (x + T(1))"})
 def log1p(x):
     """log(1 + x), exact near 0."""
     return spread(xp(x).log1p, x)
 
 
-@elementwise(lambda g, y, x: g * 0.5 / y)
+@elementwise(lambda g, y, x: g * 0.5 / y, cuda={0: "g * T(0.5) / y"})
 def sqrt(x):
     """The square root. Its slope at 0 is infinite: write sqrt(x + eps) for a norm."""
     return spread(xp(x).sqrt, x)
 
 
-@elementwise(lambda g, y, x: g * cos(x))
+@elementwise(lambda g, y, x: g * cos(x), cuda={0: "g * cos(x)"})
 def sin(x):
     """The sine."""
     return spread(xp(x).sin, x)
 
 
-@elementwise(lambda g, y, x: -g * sin(x))
+@elementwise(lambda g, y, x: -g * sin(x), cuda={0: "-g * sin(x)"})
 def cos(x):
     """The cosine."""
     return spread(xp(x).cos, x)
@@ -130,7 +140,7 @@ def inside(x, *, low, high):
 # ---- piecewise ---------------------------------------------------------------------------------------------------------------
 
 
-@elementwise(lambda g, y, x: g * sign(x))
+@elementwise(lambda g, y, x: g * sign(x), cuda={0: "x > T(0) ? g : x < T(0) ? -g : g * x"})
 def abs_(x):
     """|x|; the gradient at 0 is 0."""
     return xp(x).abs(x)
@@ -166,22 +176,22 @@ def where(mask, x, z):
 # ---- activations -----------------------------------------------------------------------------------------------------------------
 
 
-@elementwise(lambda g, y, x: g * (1.0 - y * y))
+@elementwise(lambda g, y, x: g * (1.0 - y * y), cuda={0: "g * (T(1) - y * y)"})
 def tanh(x):
     """The hyperbolic tangent."""
     return spread(xp(x).tanh, x)
 
 
-@elementwise(lambda g, y, x: g * (y * (1.0 - y)))
+@elementwise(lambda g, y, x: g * (y * (1.0 - y)), cuda={0: "g * (y * (T(1) - y))"})
 def sigmoid(x):
     """1 / (1 + exp(-x)), exact in both tails."""
     return pointwise.sigmoid(x)
 
 
-@elementwise(lambda g, y, x: g * sigmoid(x))
+@elementwise(lambda g, y, x: g * sigmoid(x), cuda={0: "g / (T(1) + exp(-x))"})
 def softplus(x):
     """log(1 + exp(x)), without overflow."""
-    return xp(x).maximum(x, 0.0) + xp(x).log1p(xp(x).exp(-xp(x).abs(x)))
+    return pointwise.softplus(x)
 
 
 @primitive(lambda h, out, g, x, slope: gate(h, x, slope=slope), None)
@@ -216,7 +226,7 @@ def elu(x, *, alpha=1.0):
     return pointwise.elu(x, alpha)
 
 
-@primitive(lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x)
+@elementwise(lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x, cuda={0: "g * (T(1) / (T(1) + exp(-x)) - z)"})
 def _bce_with_logits(x, t):
     return pointwise.bce_with_logits(x, t)
 

@@ -58,13 +58,11 @@ def _batch_norm_vjp(wanted, g, y, x, w, b, *, eps, observe, aux):
     average, r = aux
     rows, gs = kernels.as_rows(x), kernels.as_rows(g)
     n = len(rows)
-    db, dw = kernels.products(rows, gs, average)
-    dw = dw * r
+    db, centred = kernels.products(rows, gs, average)
+    dw, from_g, from_x, shift = kernels.normalizer_gradient(average, r, w, db, centred, n)
     dx = None
     if wanted[0]:
-        from_g, from_x = w * r, -w * r * r * dw / n                        # dx = from_g * g + from_x * x + shift
-        dx = _like(kernels.affine(xp(x).empty_like(rows), (from_g, gs), (from_x, rows),
-                                  shift=-from_g * db / n - from_x * average), x)
+        dx = _like(kernels.affine(xp(x).empty_like(rows), (from_g, gs), (from_x, rows), shift=shift), x)
     return dx, dw, db
 
 
@@ -74,8 +72,8 @@ def _batch_norm(x, w, b, *, eps, observe):
     average, variance = kernels.moments(rows)
     if observe is not None:
         observe(average, variance, len(rows))
-    r = 1 / xp(x).sqrt(variance + x.dtype.type(eps))
-    y = kernels.affine(xp(x).empty_like(rows), (w * r, rows), shift=b - average * w * r)
+    r, scale, shift = kernels.normalizer(average, variance, w, b, eps)
+    y = kernels.affine(xp(x).empty_like(rows), (scale, rows), shift=shift)
     return _like(y, x), (average, r)
 
 

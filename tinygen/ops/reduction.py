@@ -5,6 +5,7 @@ import numpy as np
 
 from ..autograd import primitive
 from ..backend import xp
+from ..kernels.moments import reduced
 from .elementwise import exp
 from .shaping import as_array, broadcast_to, reshape
 
@@ -41,14 +42,14 @@ def _check_some(name, x, axis):
 @primitive(lambda g, y, x, axis, keepdims: broadcast_to(expand(g, x, axis), shape=x.shape))
 def sum_(x, *, axis=None, keepdims=False):
     """The sum over `axis`."""
-    return x.sum(axis=_axes(x, axis), keepdims=keepdims)
+    return reduced(x, "sum", _axes(x, axis), keepdims)
 
 
 @primitive(lambda g, y, x, axis, keepdims: broadcast_to(expand(g, x, axis) * (1.0 / _count(x, axis)), shape=x.shape))
 def mean(x, *, axis=None, keepdims=False):
     """The mean over `axis`."""
     _check_some("mean", x, axis)
-    return x.mean(axis=_axes(x, axis), keepdims=keepdims)
+    return reduced(x, "mean", _axes(x, axis), keepdims)
 
 
 def var(x, axis=None, keepdims=False, ddof=0):

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import Tensor, primitive
 from ..backend import host, is_array, xp
 from ..kernels.layout import channels_last, logical
+from ..kernels.moments import reduced
 
 # ---- stretching and summing -----------------------------------------------------------------------------------------------
 
@@ -18,7 +19,7 @@ def sum_to(x, *, shape):
     """x summed over the axes along which an array of `shape` would be stretched to x's shape."""
     lead = x.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)
-    return x.sum(axis=axes, keepdims=True).reshape(shape)
+    return reduced(x, "sum", axes, True).reshape(shape)
 
 
 @primitive(lambda g, y, x, shape: sum_to(g, shape=x.shape))

@@ -1,0 +1,93 @@
+"""CUDA bodies: what a kernel does to one element, in C++, beside its NumPy form.
+
+CuPy compiles a body at its first use and runs it for every element at once, `i` being the element's number. One launch takes some ten
+microseconds of the host whatever it does, so a body pays where it replaces several of CuPy's own functions: an activation, im2col,
+the sums of a batch norm, Adam for all parameters together.
+
+CuPy's functions go through an array along its axes and return a C-contiguous one. The images of tinygen are channels-last in memory, so
+on a GPU all elementwise work is done through `along_memory`, which turns such arrays before and after.
+"""
+import functools
+
+import numpy as np
+
+from ..backend import xp
+from .layout import along_memory
+
+KERNELS = []                    # every Kernel there is, for the tests
+
+
+class Kernel:
+    """A CUDA body for every element: kernel(*inputs, *outputs), or kernel(*inputs) for new outputs of their (broadcast) shape.
+
+    inputs, outputs: as "T x, raw T y, int32 n": one type a letter, that of the arrays given; the body indexes `raw` arrays itself, and all
+    are raw where `size` is given. Arrays that the body writes into without their being outputs are passed by address (Everywhere).
+    """
+
+    def __init__(self, name, inputs, outputs, body, preamble=""):
+        self.name, self.inputs, self.outputs, self.body, self.preamble = name, inputs, outputs, body, preamble
+        self.built = {}                                     # by module, so that a test's stand-in and CuPy may take turns
+        KERNELS.append(self)
+
+    def __call__(self, *args, **size):
+        module = xp(*args)
+        if module not in self.built:
+            self.built[module] = module.ElementwiseKernel(self.inputs, self.outputs, self.body, self.name, preamble=self.preamble)
+        return self.built[module](*args, **size)
+
+
+def with_cuda(inputs, outputs, body):
+    """Give the decorated NumPy kernel, an elementwise one, a CUDA body, which runs where an argument is a device array."""
+    def declare(host):
+        kernel = Kernel(host.__name__, inputs, outputs, body)
+
+        @functools.wraps(host)
+        def call(first, *rest):
+            if type(first) is np.ndarray or xp(first, *rest) is np:
+                return host(first, *rest)
+            return along_memory(kernel, first, *rest)
+        return call
+    return declare
+
+
+class Everywhere:
+    """A CUDA body for every element of many groups of arrays, in one launch: Adam over all parameters.
+
+    everywhere(groups, *numbers): each group holds arrays of one shape, float type and memory order, `arrays` by name, which the body reads
+    and writes as plain variables; the numbers are float64. The addresses travel to the GPU as one small table, and stay there as long as they
+    are the same, which CuPy's memory pool makes the rule.
+    """
+
+    def __init__(self, name, arrays, numbers, body):
+        names = arrays.split()
+        find = "\n".join(f"T& {a} = reinterpret_cast<T*>(table[(1 + {k}) * (groups + 1)])[at];".replace("(groups + 1)]", "(groups + 1) + group]")
+                         for k, a in enumerate(names))
+        search = """int group = 0;                        // the last one that starts at i or before: table[group] <= i < table[group + 1]
+            for (int after = groups; after - group > 1;) {
+                int middle = (group + after) / 2;
+                if (table[middle] <= i) group = middle; else after = middle;
+            }
+            long long at = i - table[group];"""
+        inputs = ", ".join(["raw int64 table", "int32 groups", *(f"float64 {n}" for n in numbers.split())])
+        self.kernels = {np.dtype(t): Kernel(f"{name}_{t}", inputs, "", f"{search}\n{find}\n{body}", f"typedef {c} T;")
+                        for t, c in (("float32", "float"), ("float64", "double"))}
+        self.tables = {}
+
+    def __call__(self, groups, *numbers):
+        for dtype in {a[0].dtype for a in groups}:
+            chosen = [g for g in groups if g[0].dtype == dtype and g[0].size]
+            if chosen:
+                table, size = self._table(chosen)
+                self.kernels[dtype](table, len(chosen), *numbers, size=size)
+
+    def _table(self, groups):
+        """(starts of the groups and the end, then the addresses of the arrays, a row a name; elements in all)."""
+        module = xp(groups[0][0])
+        key = (module, tuple(a.data.ptr for g in groups for a in g), tuple(g[0].size for g in groups))
+        if key not in self.tables:
+            if len(self.tables) >= 16:
+                self.tables.clear()
+            rows = [np.cumsum([0] + [g[0].size for g in groups])]
+            rows += [np.array([g[k].data.ptr for g in groups] + [0]) for k in range(len(groups[0]))]
+            self.tables[key] = module.asarray(np.stack(rows).astype(np.int64)), int(rows[0][-1])
+        return self.tables[key]
