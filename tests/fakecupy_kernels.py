@@ -59,7 +59,7 @@ class ElementwiseKernel:
         shape = (size,) if size is not None else np.broadcast_shapes(*(a.shape for a in looped))
         types = self._types(parameters, args, is_array)
         for p in self.outputs[len(args) - len(self.inputs):]:
-            args += (fakecupy.wrap(np.empty(shape, types[p.type]), name=""),)
+            args += (fakecupy.wrap(np.empty(shape, types[p.type]), name="empty"),)
         fakecupy.LAUNCHES.append(self.name)
         self._run(parameters, args, types, shape)
         results = args[len(self.inputs):]
@@ -102,8 +102,8 @@ class ElementwiseKernel:
             include = "#include <complex>\n" if "complex" in signature + typedefs else ""
             self.built[letters] = compiled(f"""{include}{HEAD}{typedefs}
 {self.preamble}
-extern "C" void run(long long n, {signature}) {{
-    for (long long k = 0; k < n; ++k) {{ std::ptrdiff_t i = k % 2 ? n - 1 - k / 2 : k / 2; {elements}
+extern "C" void run(long long _size, {signature}) {{
+    for (long long _turn = 0; _turn < _size; ++_turn) {{ std::ptrdiff_t i = _turn % 2 ? _size - 1 - _turn / 2 : _turn / 2; {elements}
 {self.operation};
     }} }}""")
         return self.built[letters]

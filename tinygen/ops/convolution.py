@@ -18,6 +18,7 @@ import numpy as np
 from ..autograd import primitive
 from ..backend import xp
 from ..kernels import convolution as kernels
+from ..kernels import device_convolution
 from ..kernels.layout import channels_last, logical
 from ..kernels.moments import as_rows, column_sums
 from .shaping import broadcast_to, reshape
@@ -68,6 +69,11 @@ def _turned(padding, kernel, dilation):
     return tuple(tuple(d * (k - 1) - p for p in ps) for k, d, ps in zip(kernel, dilation, padding))
 
 
+def _on(x):
+    """The kernels for the device of x: the same functions in both files."""
+    return kernels if type(x) is np.ndarray else device_convolution
+
+
 @primitive(lambda g, y, x, w, b=None, **k: _conv_transpose2d(g, w, size=x.shape[2:], **k),
            lambda g, y, x, w, b=None, **k: _conv2d_weight(x, g, kernel=w.shape[2:], **k),
            lambda g, y, x, w, b=None, **k: channel_sum(g))
@@ -75,10 +81,10 @@ def _conv2d(x, w, b=None, *, stride, padding, dilation):
     xs, ws = channels_last(x), _kernel_layout(w)
     rows, columns = (kernels.out_size(*a) for a in zip(x.shape[2:], w.shape[2:], stride, padding, dilation))
     y = xp(x).empty((len(x), rows, columns, w.shape[0]), x.dtype)
-    if stride == (1, 1):                                    # then it is a transposed one too, which may be cheaper
+    if stride == (1, 1) and type(x) is np.ndarray:          # then it is a transposed one too, which may be cheaper
         turned = ws[::-1, ::-1].transpose(0, 1, 3, 2)
         return logical(kernels.transposed(xs, turned, b, stride, _turned(padding, w.shape[2:], dilation), dilation, y))
-    return logical(kernels.correlate(xs, ws, b, stride, padding, dilation, y))
+    return logical(_on(x).correlate(xs, ws, b, stride, padding, dilation, y))
 
 
 @primitive(lambda g, x, y, w, b=None, *, size, **k: _conv2d(g, w, **k),
@@ -87,7 +93,7 @@ def _conv2d(x, w, b=None, *, stride, padding, dilation):
 def _conv_transpose2d(y, w, b=None, *, size, stride, padding, dilation):
     ys, ws = channels_last(y), _kernel_layout(w)
     x = xp(y).empty((len(y), *size, w.shape[1]), y.dtype)
-    return logical(kernels.transposed(ys, ws, b, stride, padding, dilation, x))
+    return logical(_on(y).transposed(ys, ws, b, stride, padding, dilation, x))
 
 
 @primitive(lambda g, w, x, y, kernel, **k: _conv_transpose2d(y, g, size=x.shape[2:], **k),
@@ -95,9 +101,9 @@ def _conv_transpose2d(y, w, b=None, *, size, stride, padding, dilation):
 def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
     xs, ys = channels_last(x), channels_last(y)
     if stride == (1, 1) and x.shape[1] > y.shape[1]:                  # unfold the side with fewer channels
-        w = kernels.correlate_weight(ys, xs, kernel, stride, _turned(padding, kernel, dilation), dilation)
+        w = _on(x).correlate_weight(ys, xs, kernel, stride, _turned(padding, kernel, dilation), dilation)
         return w[::-1, ::-1].transpose(2, 3, 0, 1)                    # (kh, kw, O, C), turned round
-    return kernels.correlate_weight(xs, ys, kernel, stride, padding, dilation).transpose(3, 2, 0, 1)
+    return _on(x).correlate_weight(xs, ys, kernel, stride, padding, dilation).transpose(3, 2, 0, 1)
 
 
 @primitive(lambda g, y, x: broadcast_to(reshape(g, shape=(1, -1, 1, 1)), shape=x.shape))

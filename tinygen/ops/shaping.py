@@ -69,30 +69,31 @@ def flip(x, *, axis):
 # ---- picking and placing -----------------------------------------------------------------------------------------------------------
 
 
-def _plain_index(index):
-    """An index with masks turned into integers (on the host) and Tensors into their arrays."""
+def _plain_index(index, m):
+    """An index with masks turned into integers (on the host) and Tensors into their arrays, which go where module m computes."""
     parts = []
     for part in index if isinstance(index, tuple) else (index,):
         part = part.data if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, list) else part
         if is_array(part) and part.dtype == bool:
-            parts += [xp(part).asarray(i) for i in np.nonzero(host(part))]
+            parts += [m.asarray(i) for i in np.nonzero(host(part))]
         elif is_array(part) and part.dtype.kind not in "iu":
             raise TypeError(f"getitem: an index array has type {part.dtype}; indices are integers or masks")
         else:
-            parts.append(part)
+            parts.append(m.asarray(part) if m is not np and isinstance(part, np.ndarray) else part)
     return tuple(parts)
 
 
 @primitive(lambda g, y, x, index: scatter(g, index=index, shape=x.shape))
 def getitem(x, *, index):
     """x[index]: integers, slices, None, ..., integer arrays, boolean masks."""
-    return x[_plain_index(index)]
+    return x[_plain_index(index, xp(x))]
 
 
 @primitive(lambda g, y, x, index, shape: getitem(g, index=index))
 def scatter(x, *, index, shape):
     """Zeros of `shape` with x added at [index]; elements that an index array names twice add up."""
-    m, index = xp(x), _plain_index(index)
+    m = xp(x)
+    index = _plain_index(index, m)
     y = m.zeros(shape, x.dtype)
     if any(is_array(i) for i in index):
         m.add.at(y, index, x)
