@@ -190,7 +190,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False, along=None, cud
                     y = forward(*arrays, **static)
                 else:
                     y = along(forward, *arrays, **static)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, MemoryError) as error:
                 diagnosis.name_the_operation(error, name, arrays)
                 raise
             y, kept = y if aux else (y, None)
@@ -291,6 +291,8 @@ def walk(output, inputs, seed=None, create_graph=False, free=False):
             if free:
                 t.inputs = t.edges = ()
                 t.arrays = t.aux = None
+    except MemoryError as error:
+        diagnosis.refuse_the_batch(error, f"gradient of {t.op.__name__}", t.arrays)
     finally:
         _recording = recording
     found = [g[x.number] if x.number in g else xp(x.data).zeros_like(x.data) for x in inputs]

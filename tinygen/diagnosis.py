@@ -1,7 +1,7 @@
 """What the engine says when something is wrong: which operation, on which shapes, and what to do about it."""
 import numpy as np
 
-from .backend import host
+from .backend import device_of, host
 
 watch = None          # called with (operation, what, value, the arrays it was computed from) while something looks on
 
@@ -12,13 +12,30 @@ def name_the_operation(error, name, arrays):
     Nothing happens where its text starts with the operation already.
     """
     text, shapes = str(error), " and ".join(str(a.shape) for a in arrays if hasattr(a, "shape"))
+    if isinstance(error, MemoryError):
+        refuse_the_batch(error, name, arrays)
     if text.startswith(f"{name}: "):
         return
+    if len({device_of(a) for a in arrays if hasattr(a, "shape")}) > 1:
+        places = ", ".join(f"{a.shape} on {device_of(a)}" for a in arrays if hasattr(a, "shape"))
+        raise TypeError(f'{name}: the inputs are on two devices: {places}; move some of them: tensor.to("cuda"), module.to("cuda"), or '
+                        'tinygen.backend.to(array, "cuda") for an array') from error
     if "broadcast" in text:
         text = f"shapes {shapes} do not fit together; compared from the last axis, lengths must be equal, or one of them 1"
     else:
         text = f"{text}; the inputs have shapes {shapes}"
     raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{name}: {text}") from error
+
+
+def refuse_the_batch(error, name, arrays):
+    """Raise MemoryError for operation `name`, with the shapes and the size of the batch; at once where `error` names them already."""
+    if "smaller batch size" in str(error):
+        raise error
+    shapes = [a.shape for a in arrays if hasattr(a, "shape")]
+    batch = f" than {shapes[0][0]:,}" if shapes and shapes[0] else ""
+    place = "GPU" if any(device_of(a) == "cuda" for a in arrays) else "main"
+    raise MemoryError(f"{name}: out of {place} memory, with inputs {' and '.join(map(str, shapes))} ({error}); use a smaller batch "
+                      f"size{batch}") from error
 
 
 def refuse_mixed_types(name, inputs, y):

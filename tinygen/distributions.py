@@ -14,7 +14,7 @@ import numpy as np
 
 from . import ops
 from .autograd import Tensor
-from .backend import standard_normal, uniform
+from .backend import standard_normal, uniform, xp
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -144,9 +144,9 @@ def sample_bernoulli(p):
 
 
 def check_unit_interval(function, name, x):
-    """Raise ValueError unless all of x lies in [0, 1]; NaN does not."""
+    """Raise ValueError unless all of x lies in [0, 1]; NaN does not. On a GPU nothing is checked: every step would wait for the answer."""
     values = ops.as_mask(x)
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
+    if values.size and xp(values) is np and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(f"{function}: {name} {values.shape} runs from {float(values.min()):g} to {float(values.max()):g}, outside [0, 1]; "
                          "a Bernoulli likelihood takes probabilities or pixels scaled to [0, 1] (bytes: x / 255)")
 
@@ -163,7 +163,7 @@ def _check_shapes(function, name, z, **others):
 def _check_gaussian(function, name, z, **others):
     _check_shapes(function, name, z, **others)
     for other, value in others.items():
-        if "sigma_square" in other:
+        if "sigma_square" in other and xp(ops.as_mask(value)) is np:             # on a GPU every step would wait for the answer
             lowest = value if isinstance(value, numbers.Real) else ops.as_mask(value).min()
             if not lowest > 0:
                 raise ValueError(f"{function}: {other} reaches {float(lowest):g}; a variance is positive (a network gives its logarithm: "

@@ -14,7 +14,7 @@ import numbers
 import numpy as np
 
 from .autograd import Tensor, mark_updated, walk
-from .backend import host, to, xp
+from .backend import device_of, host, to, xp
 from .kernels import pointwise
 from .kernels.layout import in_layout_of
 
@@ -69,6 +69,9 @@ class Optimizer:
             g = g.data if isinstance(g, Tensor) else g
             if g.shape != p.shape:
                 raise ValueError(f"step: gradient {i} has shape {g.shape}, its parameter {p.shape}")
+            if type(g) is not type(p.data) and device_of(g) != p.device:
+                raise TypeError(f'step: gradient {i} is on {device_of(g)}, its parameter on {p.device}; move one: '
+                                f'gradient.to("{p.device}"), or module.to("{device_of(g)}")')
             slots = self.state[i]
             for s in slots:                                        # follow a parameter that was moved or converted
                 if slots[s].dtype != p.dtype or type(slots[s]) is not type(p.data):
@@ -198,7 +201,10 @@ def clip_grad_norm(gradients, max_norm):
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm: max_norm {max_norm} is not positive")
     norm = gradient_norm(gradients)
-    factor = float(min(1.0, max_norm / (float(norm) + 1e-6)))
+    if xp(norm) is np:
+        factor = float(min(1.0, max_norm / (float(norm) + 1e-6)))
+    else:
+        factor = xp(norm).minimum(max_norm / (norm + 1e-6), 1.0)                            # an array: the GPU is not waited for
     return [None if g is None else g * factor for g in gradients], norm
 
 

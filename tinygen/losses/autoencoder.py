@@ -1,7 +1,9 @@
 """Losses of deterministic autoencoders: the error, and penalties that keep an autoencoder from learning the identity."""
+import numpy as np
+
 from .. import ops
 from ..autograd import Tensor, grad
-from ..backend import standard_normal
+from ..backend import standard_normal, xp
 from ..distributions import sum_rest
 
 
@@ -20,7 +22,7 @@ def sparsity(codes, target=0.05):
     if not 0 < target < 1:
         raise ValueError(f"sparsity: target = {target} must lie in (0, 1): it is a mean activity")
     values = ops.as_mask(codes)
-    if not (values.min() >= 0 and values.max() <= 1):
+    if xp(values) is np and not (values.min() >= 0 and values.max() <= 1):             # a GPU is not waited for
         raise ValueError(f"sparsity: codes {values.shape} run from {float(values.min()):g} to {float(values.max()):g}; they must lie in [0, 1], "
                          "as sigmoids give them")
     active = ops.clip(codes.mean(axis=0), low=1e-6, high=1 - 1e-6)

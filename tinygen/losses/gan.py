@@ -13,8 +13,6 @@ import functools
 import warnings
 from typing import Callable, NamedTuple
 
-import numpy as np
-
 from ..autograd import Tensor, enable_grad, grad, mark_updated
 from ..backend import is_array, uniform, xp
 from ..nn import BatchNorm1d, BatchNorm2d, Module
@@ -169,8 +167,8 @@ def gradient_penalty(critic, real, fake, *, one_sided=False, epsilon=None):
     per_sample = (len(real),) + (1,) * (real.ndim - 1)
     if epsilon is None:
         epsilon = uniform(per_sample, like=real)
-    elif np.shape(epsilon) != per_sample:
-        raise ValueError(f"gradient_penalty: epsilon {np.shape(epsilon)} must be {per_sample}: one number for each sample of real {real.shape}")
+    elif getattr(epsilon, "shape", ()) != per_sample:
+        raise ValueError(f"gradient_penalty: epsilon {getattr(epsilon, 'shape', ())} must be {per_sample}: one number for each sample of real {real.shape}")
     between = Tensor(epsilon * real + (1 - epsilon) * fake, requires_grad=True)
     with frozen_statistics(), enable_grad():
         logits = _logits("gradient_penalty", "the critic's output", critic(between))

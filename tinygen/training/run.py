@@ -36,6 +36,8 @@ from .checkpoint import as_json, load_checkpoint, save_checkpoint
 from .folder import command, how_to_resume, refuse_differences, retire_checkpoint, write_json, write_metrics
 from .report import write_report
 
+UNREAD = 150                        # numbers left on a GPU before they are read; the progress line shows those that were
+
 
 class Finished(Exception):
     """Nothing is left to train. It ends the `with` block of its run, without an error."""
@@ -66,6 +68,7 @@ class Run:
         self._index = 0                         # the one it is at
         self._parts = {}                        # what the checkpoint holds
         self._sums, self._logged = {}, {}       # the row to come: {name: (sum, weight)} and {name: number}
+        self._unread = []                       # (name, n, value) of numbers that are still on the GPU
         self._pictures = []                     # files, in the order in which they were first drawn
         self._saved = None                      # the checkpoint to go on from
         self._rows_saved = 0                    # how much of the history the newest checkpoint holds
@@ -138,15 +141,33 @@ class Run:
 
     def update(self, n=1, **numbers):
         """One training step on `n` examples is done. The averages of `numbers` (floats, or arrays and Tensors of one
-        element) since the last row, weighted by n, are shown and go into the row to come."""
+        element) since the last row, weighted by n, are shown and go into the row to come. Those on a GPU are read every
+        UNREAD numbers, all at once, so that no step waits for it."""
         if n < 1:
             raise ValueError(f"Run.update: a step on n = {n} examples; it must be 1 or more")
         for name, value in numbers.items():
-            total, weight = self._sums.get(name, (0.0, 0))
-            self._sums[name] = total + n * _number(name, value), weight + n
+            if backend.device_of(value) == "cuda" and value.size == 1:
+                self._unread.append((name, n, value.data if isinstance(value, tinygen.Tensor) else value))
+            else:
+                self._add(name, n, _number(name, value))
+        if len(self._unread) >= UNREAD:
+            self._read()
         if self._unit == "epoch":
             self.step += 1
         self._progress.update(n if self._unit == "epoch" else 0, **self._averages())
+
+    def _add(self, name, n, number):
+        total, weight = self._sums.get(name, (0.0, 0))
+        self._sums[name] = total + n * number, weight + n
+
+    def _read(self):
+        """Fetch the numbers that are still on the GPU."""
+        if self._unread:
+            names, counts, values = zip(*self._unread)
+            self._unread = []
+            together = backend.xp(values[0]).stack([value.reshape(()) for value in values])
+            for name, n, number in zip(names, counts, backend.host(together).tolist()):
+                self._add(name, n, number)
 
     def _averages(self):
         return {name: total / weight for name, (total, weight) in self._sums.items()}
@@ -156,6 +177,7 @@ class Run:
         self._logged.update((name, _number(name, value)) for name, value in numbers.items())
 
     def _end_row(self):
+        self._read()
         numbers = {**self._averages(), **self._logged}
         self.history.append({self._unit: self._done, **numbers})
         self._sums, self._logged = {}, {}
