@@ -55,6 +55,15 @@ def test_logistic_gradient_vanishes_at_the_answer():
     assert np.abs(gradient).max() < 1e-4 and np.abs((p - np.eye(3)[y]).mean(0)).max() < 1e-4
 
 
+@pytest.mark.parametrize("method", ["ridge", "logistic"])
+def test_float32_features_give_the_same_answer(method):
+    (x, y), (test, wanted) = blobs(500, 10, 2.0), blobs(500, 11, 2.0)
+    double = linear_probe(x, y, test, wanted, method=method)
+    single = linear_probe(x.astype(np.float32), y, test.astype(np.float32), wanted, method=method)
+    np.testing.assert_allclose(single.weight, double.weight, rtol=2e-3, atol=2e-3)
+    assert abs(single.accuracy - double.accuracy) <= 0.004 and single.weight.dtype == np.float64
+
+
 def test_a_constant_feature_is_harmless():
     (x, y), (test, wanted) = blobs(200, 8), blobs(100, 9)
     x[:, 4], test[:, 4] = 3.0, 3.0

@@ -1,6 +1,7 @@
 """What does a representation know of the labels? A linear layer on top of it, and a vote of nearest neighbours.
 
-Both are deterministic: the ridge probe is a closed form, the logistic probe a convex problem started from zero weights.
+Both are deterministic: the ridge probe is a closed form, the logistic probe a convex problem started from zero weights. The large
+products are made in the dtype of the features, all else in float64.
 """
 from typing import NamedTuple
 
@@ -35,18 +36,16 @@ def linear_probe(train_features, train_labels, test_features, test_labels, *, me
     if not penalty >= 0:
         raise ValueError(f"linear_probe: penalty = {penalty} must not be negative")
     train, test, labels, wanted, classes = _as_task("linear_probe", train_features, train_labels, test_features, test_labels, classes)
-    mean, scale = train.mean(axis=0), train.std(axis=0)
+    mean, scale = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
     scale[scale == 0] = 1.0                                     # a constant feature carries nothing, and must not divide by zero
-    x = (train - mean) / scale
+    x = (train - mean.astype(train.dtype)) / scale.astype(train.dtype)
     targets = np.eye(classes)[labels]
     weight, bias = _ridge(x, targets, penalty) if method == "ridge" else _logistic(x, targets, penalty, steps)
+    train_accuracy = float(((x @ weight.T.astype(x.dtype) + bias).argmax(axis=1) == labels).mean())
     weight = weight / scale                                     # back to the units of the features
     bias = bias - weight @ mean
-
-    def accuracy(features, labels):
-        return float(((features @ weight.T + bias).argmax(axis=1) == labels).mean())
-
-    return Probe(accuracy(test, wanted), accuracy(train, labels), weight, bias, method)
+    accuracy = float(((test @ weight.T + bias).argmax(axis=1) == wanted).mean())
+    return Probe(accuracy, train_accuracy, weight, bias, method)
 
 
 def knn_probe(train_features, train_labels, test_features, test_labels, *, k=5, classes=None):
@@ -70,15 +69,15 @@ def _as_task(function, train_features, train_labels, test_features, test_labels,
     labels = as_labels(train_labels, function, "train_labels", len(train), classes)
     classes = int(labels.max()) + 1 if classes is None else classes
     wanted = as_labels(test_labels, function, "test_labels", len(test), classes)
-    return train.astype(np.float64), test.astype(np.float64), labels, wanted, classes
+    return train, test, labels, wanted, classes
 
 
 def _ridge(x, targets, penalty):
-    """x is centred, so the bias is the mean target; lstsq's minimum-norm answer would hide a penalty of 0 on dependent features."""
-    gram = x.T @ x / len(x) + penalty * np.eye(x.shape[1])
+    """x is centred, so the bias is the mean target."""
+    gram = (x.T @ x / len(x)).astype(np.float64) + penalty * np.eye(x.shape[1])
     bias = targets.mean(axis=0)
     try:
-        return np.linalg.solve(gram, x.T @ (targets - bias) / len(x)).T, bias
+        return np.linalg.solve(gram, x.T @ (targets - bias).astype(x.dtype) / len(x)).T, bias
     except np.linalg.LinAlgError:
         raise ValueError(f"linear_probe: the {x.shape[1]} features are linearly dependent; give a penalty above 0") from None
 
@@ -89,12 +88,12 @@ def _logistic(x, targets, penalty, steps):
 
     def objective(flat):
         weight, bias = flat[:-classes].reshape(classes, dimension), flat[-classes:]
-        logits = x @ weight.T + bias
+        logits = x @ weight.T.astype(x.dtype) + bias
         logits -= logits.max(axis=1, keepdims=True)
         log_normaliser = np.log(np.exp(logits).sum(axis=1, keepdims=True))
         residual = (np.exp(logits - log_normaliser) - targets) / n
         loss = (log_normaliser.sum() - (targets * logits).sum()) / n + penalty / 2 * (weight * weight).sum()
-        return loss, np.concatenate([(residual.T @ x + penalty * weight).ravel(), residual.sum(axis=0)])
+        return loss, np.concatenate([(residual.T.astype(x.dtype) @ x + penalty * weight).ravel(), residual.sum(axis=0)])
 
     found = minimize(objective, np.zeros(classes * (dimension + 1)), jac=True, method="L-BFGS-B", options={"maxiter": steps})
     return found.x[:-classes].reshape(classes, dimension), found.x[-classes:]
