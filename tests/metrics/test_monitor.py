@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import tinygen as tg
+from tinygen import nn
 from tinygen.data import toy
 from tinygen.losses.gan import LOSSES, gradient_penalty
 from tinygen.metrics.monitor import CollapseMonitor
-from tinygen.models.gan import mlp
 from tinygen.optim import Adam, gradient_norm
 
 RING = 2 * np.stack([np.cos(np.arange(8) * math.pi / 4), np.sin(np.arange(8) * math.pi / 4)], axis=1)
@@ -127,7 +127,7 @@ def train_on_the_ring(loss, steps, critic_steps, lr, critic_lr, every=100):
     """A small GAN on eight Gaussians, watched by the monitor; returns the monitor and all alarms."""
     tg.manual_seed(0)
     rng, pair = np.random.default_rng(0), LOSSES[loss]
-    generator, critic = mlp(2, 64, 64, 2), mlp(2, 64, 64, 1)
+    generator, critic = (nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, k)) for k in (2, 1))
     g_optimizer, c_optimizer = Adam(generator.parameters(), lr, (0.5, 0.9)), Adam(critic.parameters(), critic_lr, (0.5, 0.9))
     centres, sigma = toy.modes("8-gaussians")
     monitor, seen = CollapseMonitor(toy.sample("8-gaussians", 1000, rng), centres=centres, sigma=sigma, critic=loss == "wgan-gp"), []
