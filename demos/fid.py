@@ -34,7 +34,7 @@ def main(samples="mnist-mini:test", real="mnist-mini:train", *, held_out: str | 
     real: what they should look like
     held_out: other real images, for the noise floor; without, the floor is one half of REAL against the other
     extractor: inception, or the judge of a data set; auto takes inception for colour, else the judge of REAL
-    limit: use only the first so many images of each set
+    limit: use only the first so many images of each set (the test set of MNIST is ordered, easy images first: take all of it)
     k: the neighbour that precision and recall look at
     shown: samples drawn with their nearest real images
     """

@@ -86,7 +86,7 @@ def test_compare_prints_scores_and_floor():
 
 
 def test_without_held_out_images_the_floor_is_two_halves():
-    result = compare_features(corner(DARK), corner(IMAGES[:80]), extractor=CORNER)
+    result = compare_features(corner(DARK), corner(IMAGES[:80]), extractor=CORNER, splits=("dark", "real"))
     assert result.floor.frechet.counts == (40, 40) and "half of real" in str(result.floor)
 
 

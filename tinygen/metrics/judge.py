@@ -71,8 +71,8 @@ class Judge:
     def extractor(self):
         """The fast extractor: `features` under a name of its own.
 
-        Compare with real test images: its own training images look surer to a judge than new ones, so that real test images lie
-        further from them than the noise floor (measured for mnist-mini: 7.4, the floor 4.0).
+        MNIST's test set is ordered, the easy images first: by these features its first 5,000 lie 37 from its last 5,000, where two
+        random halves lie 4.9 apart. So take all of it, or a random part.
         """
         weights = b"".join(np.ascontiguousarray(a).tobytes() for a in self.network.state_dict().values())
         return Extractor(self.features, f"{FEATURES} hidden features of the {self}", "none (28 x 28)",
