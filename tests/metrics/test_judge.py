@@ -65,6 +65,14 @@ def test_bad_input():
         unborn.predict(np.zeros((1, 1, 28, 28), np.float32))
 
 
+@pytest.mark.parametrize("arrays", [{"weight": np.zeros(3)}, {"accuracy": 0.9, "count": 10, "weight": np.zeros(3)}])
+def test_a_file_that_is_no_judge(few_images, arrays):
+    (few_images / "judges").mkdir()
+    np.savez(few_images / "judges" / "mnist.npz", **arrays)
+    with pytest.raises(ValueError, match="not a judge of this version .* delete it"):
+        load_judge("mnist")
+
+
 @pytest.mark.fulldata
 @pytest.mark.parametrize("data, least", [("mnist", 0.985), ("fashion-mnist", 0.90)])
 def test_the_judges_in_use_are_good_enough(monkeypatch, data, least):

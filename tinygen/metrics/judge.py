@@ -16,6 +16,7 @@ from .. import nn
 from ..autograd import no_grad, tensor
 from ..backend import generator, rng_state, set_rng_state
 from ..data.batches import batches, to_float
+from ..data.readers import read_npz
 from ..data.registry import data_folder, load
 from ..files import replacing
 from ..ops import log_softmax
@@ -96,11 +97,12 @@ def load_judge(data):
     path = data_folder() / "judges" / f"{data}.npz"
     if not path.is_file():
         return train_judge(data)
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
-    accuracy, count = float(arrays.pop("accuracy")), int(arrays.pop("count"))
-    network = Classifier()
-    network.load_state_dict(arrays)
+    network, arrays = Classifier(), read_npz(path)
+    try:
+        accuracy, count = float(arrays.pop("accuracy")), int(arrays.pop("count"))
+        network.load_state_dict(arrays)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"load_judge: {path} is not a judge of this version ({error}); delete it, and it is trained again") from error
     return Judge(data, network.eval(), accuracy, count)
 
 
