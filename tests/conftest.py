@@ -3,6 +3,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from devices import device, gpu  # noqa: F401  (fixtures)
+
 # No deadline: the machine may be busy. Arrays are drawn from seeds, so there is no slow generation to warn of.
 common = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("default", max_examples=20, **common)

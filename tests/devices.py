@@ -50,21 +50,23 @@ def device(request, monkeypatch):
     backend._generators.pop("cuda", None)
 
 
-class SameDraws:
-    """Random numbers of the host's generator on any device, so that devices can be compared."""
+class HostDraws:
+    """A generator for a GPU that draws on the host."""
 
-    def __init__(self, seed, device):
-        self.generator, self.device = np.random.default_rng(seed), device
+    def __init__(self, generator):
+        self.generator = generator
 
     def standard_normal(self, shape, dtype):
         """N(0, 1)."""
-        return backend.to(self.generator.standard_normal(shape, dtype=dtype), self.device)
+        return backend.to(self.generator.standard_normal(shape, dtype=dtype), "cuda")
 
     def random(self, shape, dtype):
         """U[0, 1)."""
-        return backend.to(self.generator.random(shape, dtype=dtype), self.device)
+        return backend.to(self.generator.random(shape, dtype=dtype), "cuda")
 
 
-def draw_alike(monkeypatch, device, seed=0):
-    """Let `device` draw what the CPU draws."""
-    monkeypatch.setitem(backend._generators, device, SameDraws(seed, device))
+def draw_alike(device, seed=0):
+    """Let `device` draw from now on what every other device draws from `seed`, so that devices can be compared."""
+    backend._generators["cpu"] = generator = np.random.default_rng(seed)
+    if device != "cpu":
+        backend._generators[device] = HostDraws(generator)

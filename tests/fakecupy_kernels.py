@@ -5,6 +5,8 @@ out. Types and shapes are checked as CuPy checks them: one type a letter, `raw` 
 arrays are raw.
 """
 import ctypes
+import functools
+import itertools
 import math
 import shutil
 import subprocess
@@ -19,7 +21,9 @@ COMPILER = shutil.which("c++")
 C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long long", "uint8": "unsigned char", "int8": "signed char",
            "bool": "bool", "uint32": "unsigned", "uint64": "unsigned long long", "complex64": "std::complex<float>",
            "complex128": "std::complex<double>"}
+FLAGS = ["-std=c++17", "-O1", "-w", "-fPIC"]
 HEAD = """#include <cmath>
+#include <complex>
 #include <cstdint>
 using namespace std;
 template<class A> A max(A a, A b) { return a > b ? a : b; }
@@ -99,8 +103,7 @@ class ElementwiseKernel:
             signature = ", ".join(f"{'' if p.is_output else 'const '}{c(p)}* {p.name if p.raw else '_' + p.name}" for p in parameters)
             elements = " ".join(f"{'' if p.is_output else 'const '}{c(p)}& {p.name} = _{p.name}[i];" for p in parameters if not p.raw)
             typedefs = " ".join(f"typedef {C_TYPES[t]} {letter};" for letter, t in dict(letters).items())
-            include = "#include <complex>\n" if "complex" in signature + typedefs else ""
-            self.built[letters] = compiled(f"""{include}{HEAD}{typedefs}
+            self.built[letters] = compiled(f"""{typedefs}
 {self.preamble}
 extern "C" void run(long long _size, {signature}) {{
     for (long long _turn = 0; _turn < _size; ++_turn) {{ std::ptrdiff_t i = _turn % 2 ? _size - 1 - _turn / 2 : _turn / 2; {elements}
@@ -109,13 +112,29 @@ extern "C" void run(long long _size, {signature}) {{
         return self.built[letters]
 
 
+_number = itertools.count()
+
+
+@functools.cache
+def workshop():
+    """A folder with the compiled HEAD, which saves most of a kernel's compilation; it goes when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="fakecupy-")
+    head = Path(folder.name) / "head.h"
+    head.write_text(HEAD)
+    subprocess.run([COMPILER, *FLAGS, "-x", "c++-header", str(head), "-o", f"{head}.gch"], check=True)
+    return folder
+
+
 def compiled(source):
-    """The function `run` of a C++ source. The files are gone as soon as it is loaded."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "kernel.cpp"
-        path.write_text(source)
-        done = subprocess.run([COMPILER, "-std=c++17", "-O1", "-w", "-shared", "-fPIC", str(path), "-o", f"{folder}/kernel.so"],
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"the CUDA body does not compile as C++:\n{done.stderr}\n{source}")
-        return ctypes.CDLL(f"{folder}/kernel.so").run
+    """The function `run` of a C++ source."""
+    path = Path(workshop().name) / f"kernel{next(_number)}.cpp"           # a library is known by its name, even when it is gone
+    path.write_text(source)
+    library = path.with_suffix(".so")
+    done = subprocess.run([COMPILER, *FLAGS, "-shared", "-include", str(path.parent / "head.h"), str(path), "-o", str(library)],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the CUDA body does not compile as C++:\n{done.stderr}\n{source}")
+    run = ctypes.CDLL(str(library)).run
+    path.unlink()
+    library.unlink()
+    return run
