@@ -154,6 +154,23 @@ def test_gather_and_scatter_agree(geometry, block):
             np.testing.assert_allclose(logical(kernels.correlate_transposed(*arguments, empty())), expected, rtol=1e-10, atol=1e-10)
 
 
+@given(convolutions(), BLOCKS, st.booleans())
+def test_a_stride_1_convolution_is_also_a_transposed_one(geometry, block, planes):
+    """With the kernel turned round and padding d (k - 1) - p, which is negative where the padding is wider than the kernel."""
+    x, w, settings = geometry
+    settings["stride"] = 1
+    x, w, b = normal(*x), normal(*w), normal(w[0])
+    expected = loops.conv2d(x, w, b, **settings)
+    stride, padding, dilation = canonical(settings, w.shape[2:])
+    turned = tuple(tuple(d * (k - 1) - p for p in pair) for d, k, pair in zip(dilation, w.shape[2:], padding))
+    kernel = np.ascontiguousarray(w.transpose(2, 3, 1, 0)[::-1, ::-1].transpose(0, 1, 3, 2))
+    for form in (kernels.scatter, kernels.correlate_transposed):
+        out = np.full(channels_last(expected).shape, np.nan)
+        with tiles_of(block), mock.patch.object(kernels, "_in_planes", lambda channels: planes):
+            form(channels_last(x), kernel, b, stride, turned, dilation, out)
+        np.testing.assert_allclose(logical(out), expected, rtol=1e-10, atol=1e-10)
+
+
 @given(convolutions(), BLOCKS, st.data())
 def test_neighbouring_outputs_computed_together(geometry, block, data):
     """Layers of few channels compute several outputs of a row from one longer window."""
