@@ -96,6 +96,10 @@ class ElementwiseKernel:
         for memory, line in written:
             memory[...] = line
 
+    def compile(self, **letters):
+        """Compile for these types of the letters, without running."""
+        self._compiled(self.inputs + self.outputs, {**{name: name for name in C_TYPES}, **letters})
+
     def _compiled(self, parameters, types):
         letters = tuple((p.type, types[p.type]) for p in parameters if len(p.type) == 1)
         if letters not in self.built:

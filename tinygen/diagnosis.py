@@ -16,15 +16,20 @@ def name_the_operation(error, name, arrays):
         refuse_the_batch(error, name, arrays)
     if text.startswith(f"{name}: "):
         return
-    if len({device_of(a) for a in arrays if hasattr(a, "shape")}) > 1:
-        places = ", ".join(f"{a.shape} on {device_of(a)}" for a in arrays if hasattr(a, "shape"))
-        raise TypeError(f'{name}: the inputs are on two devices: {places}; move some of them: tensor.to("cuda"), module.to("cuda"), or '
-                        'tinygen.backend.to(array, "cuda") for an array') from error
+    refuse_two_devices(name, arrays, error)
     if "broadcast" in text:
         text = f"shapes {shapes} do not fit together; compared from the last axis, lengths must be equal, or one of them 1"
     else:
         text = f"{text}; the inputs have shapes {shapes}"
     raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{name}: {text}") from error
+
+
+def refuse_two_devices(name, arrays, error=None):
+    """Raise TypeError if the arrays or Tensors given to operation `name` are on two devices."""
+    places = [f"{a.shape} on {device_of(a)}" for a in arrays if hasattr(a, "shape")]
+    if len({place.rsplit(" ", 1)[1] for place in places}) > 1:
+        raise TypeError(f'{name}: the inputs are on two devices: {", ".join(places)}; move some of them: tensor.to("cuda"), module.to("cuda"), '
+                        'or tinygen.backend.to(array, "cuda") for an array') from error
 
 
 def refuse_the_batch(error, name, arrays):

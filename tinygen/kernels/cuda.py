@@ -30,10 +30,13 @@ class Kernel:
         KERNELS.append(self)
 
     def __call__(self, *args, **size):
-        module = xp(*args)
+        return self.build(xp(*args))(*args, **size)
+
+    def build(self, module):
+        """CuPy's kernel; compiled when it is first called with arrays of some type."""
         if module not in self.built:
             self.built[module] = module.ElementwiseKernel(self.inputs, self.outputs, self.body, self.name, preamble=self.preamble)
-        return self.built[module](*args, **size)
+        return self.built[module]
 
 
 def with_cuda(inputs, outputs, body):

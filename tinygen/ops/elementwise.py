@@ -9,6 +9,7 @@ import numbers
 
 from ..autograd import Tensor, primitive
 from ..backend import xp
+from ..diagnosis import refuse_two_devices
 from ..kernels import pointwise
 from ..kernels.cuda import Kernel
 from ..kernels.layout import along_memory, spread
@@ -237,6 +238,7 @@ def bce_with_logits(x, t):
     Computed as max(x, 0) - x t + log(1 + exp(-|x|)). The target t is a number, an array of any type, or a Tensor; it is
     stretched to the shape of x by NumPy's rules.
     """
+    refuse_two_devices("bce_with_logits", (x, t))
     if not isinstance(t, Tensor) or t.dtype.kind != "f":
         t = xp(as_mask(x)).asarray(as_mask(t), x.dtype)
     if t.shape != x.shape:
