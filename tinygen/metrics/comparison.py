@@ -57,7 +57,7 @@ class Comparison(NamedTuple):
         scores = [pair.frechet for pair in self]
         lines = [f"{where:8} N = {s.counts[0]:,} ({s.splits[0]}) against {s.counts[1]:,} ({s.splits[1]})"
                  for where, s in zip(("samples", "floor"), scores)]
-        lines += [f"features {scores[0].extractor}", f"resizer  {scores[0].resizer}", f"{'':28}{'samples':>20}{'floor':>20}"]
+        lines += [f"features {scores[0].extractor}", f"resizer  {scores[0].resizer}", f"{'':28}{'samples':>24}{'floor':>24}"]
         lines += [_row(scores[0].name, [f"{s:.4g}" for s in map(float, scores)])]
         kernels = [pair.kernel for pair in self]
         lines += [_row(kernels[0].name, [f"{float(score):.4g} +- {score.error:.2g}" for score in kernels]) + f"   +-: {kernels[0].error_kind}"]
@@ -68,7 +68,7 @@ class Comparison(NamedTuple):
 
 
 def _row(name, cells):
-    return f"{name:28}" + "".join(f"{cell:>20}" for cell in cells)
+    return f"{name:28}" + "".join(f"{cell:>24}" for cell in cells)
 
 
 def fid(images_a, images_b, *, splits=("first set", "second set"), device="cpu"):
