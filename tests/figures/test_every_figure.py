@@ -66,6 +66,9 @@ CASES = {
     "critic_map": lambda: figures.critic_map(square, real=POINTS, fake=POINTS + 1, arrows=-POINTS, title="title"),
     "critic_map array": lambda: figures.critic_map(FIELD, (-1, 1), value_range=(0, 4)),
     "critic_map constant": lambda: figures.critic_map(np.zeros((3, 3)), (-1, 1), fake=SPOT, arrows=SPOT),
+    "critic_panels": lambda: figures.critic_panels({"a": (square, POINTS, -POINTS), "b": (FIELD, None, None)}, (-2, 2), real=POINTS, title="title"),
+    "gradient_clouds": lambda: figures.gradient_clouds(X, X[:40], np.add.outer(X[:40] ** 2, X ** 2), {
+        "a": (POINTS[:3], RNG.normal(size=(3, 20, 2))), "b": (POINTS[:1], np.zeros((1, 5, 2)))}, best=(0, 0), label="value", title="title"),
     "generator_manifold": lambda: figures.generator_manifold(MESH, real=POINTS),
     "generator_manifold curve": lambda: figures.generator_manifold(MESH[0]),
     "generator_manifold collapsed": lambda: figures.generator_manifold(np.zeros((4, 4, 2)), title="title"),

@@ -32,6 +32,15 @@ def test_fixed_greys_clip_what_lies_beyond(inside):
     assert int(low) < 160 and int(high) > 240
 
 
+def test_panels_share_axes_and_have_arrows_and_greys_of_their_own():
+    fake, values = np.array([[0.0, 0.0]]), np.eye(3)
+    axes = figures.critic_panels({"small": (values, fake, np.array([[0.001, 0.0]])), "large": (1e6 * values, fake, np.array([[0.0, 50.0]]))}, (-1, 1)).axes
+    assert [ax.get_title() for ax in axes] == ["small", "large"] and axes[0].get_xlim() == axes[1].get_xlim() == (-1, 1)
+    for ax, direction in zip(axes, ((0.2, 0), (0, 0.2))):
+        quiver = next(part for part in ax.collections if hasattr(part, "U"))
+        assert np.allclose([quiver.U[0], quiver.V[0]], direction)
+
+
 def test_a_smaller_cell_is_darker():
     narrow, wide = np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 5.0])
     mesh = np.stack(np.meshgrid(wide, narrow), axis=2)
@@ -65,6 +74,8 @@ def test_clouds_share_their_axes():
     (lambda: figures.critic_map(lambda points: points, (0, 1)), r"critic\(points\) has shape \(6400, 2\); it must be \(6400,\)"),
     (lambda: figures.critic_map(np.eye(3), (0, 1), arrows=np.zeros((2, 2))), "which are missing"),
     (lambda: figures.critic_map(np.eye(3), fake=np.zeros((3, 2)), arrows=np.zeros((2, 2))), r"which are \(3, 2\)"),
+    (lambda: figures.critic_panels({"a": np.eye(3)}, (0, 1)), r"must be \(critic, fake, arrows\)"),
+    (lambda: figures.critic_panels({"a": (np.eye(3), None, np.zeros((2, 2)))}, (0, 1)), "critic_panels: arrows"),
     (lambda: figures.generator_manifold(np.zeros((1, 4, 2))), "at least two codes along each axis"),
     (lambda: figures.generator_manifold(np.zeros((4, 4, 3))), r"it must be \(R, C, 2\) or \(T, 2\)"),
     (lambda: figures.domain_maps({"a": np.zeros((3, 2))}), r"must be \(source, image\)"),
