@@ -32,7 +32,7 @@ def slopes(output, *inputs, **options):
     return [g.data.tolist() for g in tg.grad(output.sum(), inputs, **options)]
 
 
-# ---- the walk ------------------------------------------------------------------------------------------------------------------
+# ---- the walk --------------------------------------------------------------------------------------------------------
 
 
 def test_a_value_used_twice_is_complete_before_it_is_passed_on():
@@ -134,7 +134,7 @@ def test_the_gradient_in_the_incoming_gradient():
     assert slopes(g, v, x) == [[2, 4], [2, 2]]
 
 
-# ---- sharing memory --------------------------------------------------------------------------------------------------------------
+# ---- sharing memory --------------------------------------------------------------------------------------------------
 
 
 def test_shared_and_read_only_gradients_are_never_written_into():
@@ -163,7 +163,7 @@ def test_sums_of_gradients_of_0_d_tensors():
     assert g.shape == () and g.item() == 9
 
 
-# ---- what is recorded, and for how long --------------------------------------------------------------------------------------------
+# ---- what is recorded, and for how long ------------------------------------------------------------------------------
 
 
 def test_no_grad_records_nothing():
@@ -284,7 +284,7 @@ def test_backward_adds_to_grad():
     assert (x * z).grad is None
 
 
-# ---- stale parameters ---------------------------------------------------------------------------------------------------------------
+# ---- stale parameters ------------------------------------------------------------------------------------------------
 
 
 def updated(p):
@@ -293,7 +293,8 @@ def updated(p):
 
 
 @pytest.mark.parametrize("seen_as", [lambda p: p, lambda p: p.reshape(2), lambda p: p.detach(), lambda p: p[:2].T,
-                                     lambda p: tg.broadcast_to(p, (3, 2)).detach()], ids=["itself", "reshaped", "detached", "sliced", "stretched"])
+                                     lambda p: tg.broadcast_to(p, (3, 2)).detach()],
+                         ids=["itself", "reshaped", "detached", "sliced", "stretched"])
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_a_graph_that_used_old_values_refuses(seen_as, create_graph):
     """Also where the operation saw a view: the memory changed all the same."""
@@ -341,7 +342,7 @@ def test_all_gradients_first_then_the_steps():
     assert p.item() == -1 and q.item() == -1
 
 
-# ---- operations that declare something wrong, or nothing ------------------------------------------------------------------------------
+# ---- operations that declare something wrong, or nothing -------------------------------------------------------------
 
 
 def test_undefined_raises_when_it_is_reached(declare):

@@ -20,7 +20,7 @@ def threads_as_before():
     tg.set_threads(before)
 
 
-# ---- parallel ------------------------------------------------------------------------------------------------------------------
+# ---- parallel --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
@@ -90,7 +90,7 @@ def test_scratch_memory_is_used_again_and_belongs_to_one_thread():
     assert not np.shares_memory(*buffers)
 
 
-# ---- results and threads -----------------------------------------------------------------------------------------------------------
+# ---- results and threads ---------------------------------------------------------------------------------------------
 
 
 def train(threads):
@@ -121,7 +121,7 @@ def test_any_number_of_threads_gives_the_same_results_to_rounding_and_one_number
         assert again == losses and all(np.array_equal(state[k], state_again[k]) for k in state)
 
 
-# ---- the number of threads ------------------------------------------------------------------------------------------------------------
+# ---- the number of threads -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", True, None])
@@ -150,7 +150,7 @@ def test_machine_says_what_results_depend_on():
     assert set(told) == {"python", "numpy", "platform", "threads", "blas_core"} and told["threads"] == tg.get_threads()
 
 
-# ---- randomness --------------------------------------------------------------------------------------------------------------------------
+# ---- randomness ------------------------------------------------------------------------------------------------------
 
 
 def test_a_seed_is_a_seed():
@@ -197,7 +197,7 @@ def test_draws_have_the_type_of_what_they_are_for(dtype):
     assert uniform.min() >= 2 and uniform.max() < 4 and abs(uniform.mean() - 3) < 0.05
 
 
-# ---- devices --------------------------------------------------------------------------------------------------------------------------------
+# ---- devices ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_type_of_an_array_is_its_device():

@@ -31,7 +31,7 @@ def refused(f, *inputs, order=2, error=GradientError, **options):
     return str(caught.value)
 
 
-# ---- gradients that are wrong ------------------------------------------------------------------------------------------------
+# ---- gradients that are wrong ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -126,7 +126,7 @@ def test_a_third_order_that_is_missing(declare):
     assert "cube, order 3" in refused(cube, SQUARE, order=3)
 
 
-# ---- functions that cannot be checked -----------------------------------------------------------------------------------------
+# ---- functions that cannot be checked --------------------------------------------------------------------------------
 
 
 def test_a_function_that_draws_noise():
@@ -179,7 +179,7 @@ def test_nothing_to_check():
     assert "order 2 and 0 inputs" in refused(tg.exp, error=ValueError)
 
 
-# ---- no false alarm ----------------------------------------------------------------------------------------------------------------
+# ---- no false alarm --------------------------------------------------------------------------------------------------
 
 
 @given(arrays(shapes(max_dims=2, max_side=6)), st.sampled_from([0.05, 1.0, 300.0]))
@@ -205,7 +205,7 @@ def test_inputs_and_running_statistics_are_left_alone():
     assert layer.running_mean.data.any()
 
 
-# ---- testing.check_op, which users call -----------------------------------------------------------------------------------------------
+# ---- testing.check_op, which users call ------------------------------------------------------------------------------
 
 
 @given(arrays(away_from=(0,)))

@@ -33,7 +33,7 @@ def tiles_of(block, threads=1):
         tg.set_threads(before)
 
 
-# ---- values --------------------------------------------------------------------------------------------------------------------
+# ---- values ----------------------------------------------------------------------------------------------------------
 
 
 @given(convolutions(), BLOCKS, st.integers(1, 3))
@@ -127,7 +127,7 @@ def test_an_empty_batch_gives_an_empty_batch_and_zero_gradients():
     assert not gw.data.any() and not gb.data.any() and not gv.data.any()
 
 
-# ---- every form computes the same ------------------------------------------------------------------------------------------------
+# ---- every form computes the same ------------------------------------------------------------------------------------
 
 
 def canonical(settings, kernel):
@@ -214,7 +214,7 @@ def test_tiles_and_threads_do_not_change_a_layer(x, out, kernel, settings):
             np.testing.assert_allclose(a.data, b.data, rtol=1e-10, atol=1e-9)
 
 
-# ---- channels-last -----------------------------------------------------------------------------------------------------------------
+# ---- channels-last ---------------------------------------------------------------------------------------------------
 
 
 def convolutional_nets():

@@ -12,12 +12,13 @@ import tinygen
 PACKAGE = pathlib.Path(tinygen.__file__).parent
 DEMOS = pathlib.Path(__file__).parent.parent / "demos"
 
-LEVELS = [{"files", "progress"}, {"backend"}, {"diagnosis"}, {"kernels"}, {"autograd"}, {"ops"}, {"checking", "distributions", "divergences", "nn"},
-          {"optim", "losses", "testing"}, {"models"}, {"geometry", "metrics", "explain", "explanation"}, {"training"}]
+LEVELS = [{"files", "progress"}, {"backend"}, {"diagnosis"}, {"kernels"}, {"autograd"}, {"ops"},
+          {"checking", "distributions", "divergences", "nn"}, {"optim", "losses", "testing"}, {"models"}, {"geometry", "metrics", "explain", "explanation"}, {"training"}]
 BESIDE = {"data", "figures"}                       # not above or below the rest: they import only the bottom of the house
 BOTTOM = {"files", "progress", "backend"}
 LEVEL = {name: i for i, names in enumerate(LEVELS) for name in names}
-ONLY_IN = {"matplotlib": {"figures"}, "hypothesis": {"testing"}, "cupy": {"backend"}, "scipy": {"divergences", "figures", "geometry", "metrics"}}
+ONLY_IN = {"matplotlib": {"figures"}, "hypothesis": {"testing"}, "cupy": {"backend"},
+           "scipy": {"divergences", "figures", "geometry", "metrics"}}
 
 
 def sources():
@@ -70,7 +71,7 @@ def test_demos_draw_through_tinygen():
         assert not {"matplotlib", "hypothesis"} & {m.split(".")[0] for m in imported(path)}, path.name
 
 
-# ---- a fresh interpreter ---------------------------------------------------------------------------------------------------------
+# ---- a fresh interpreter ---------------------------------------------------------------------------------------------
 
 
 def fresh(code, **environment):
@@ -101,7 +102,7 @@ def test_an_unknown_name_is_an_attribute_error():
     assert {"metrics", "conv2d", "nn"} <= set(dir(tinygen))
 
 
-# ---- public names -----------------------------------------------------------------------------------------------------------------
+# ---- public names ----------------------------------------------------------------------------------------------------
 
 
 def test_public_names():

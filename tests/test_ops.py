@@ -24,7 +24,7 @@ def test_operation(name, data):
              reference=lambda *xs: case.reference(*xs, **settings), linear_in=case.linear_in)
 
 
-# ---- nothing is left out -------------------------------------------------------------------------------------------------------
+# ---- nothing is left out ---------------------------------------------------------------------------------------------
 
 
 def test_every_primitive_has_a_row():
@@ -52,7 +52,7 @@ def test_a_lowered_order_carries_its_reason():
         assert (case.order < 2) == bool(case.why), case.name
 
 
-# ---- memory --------------------------------------------------------------------------------------------------------------------
+# ---- memory ----------------------------------------------------------------------------------------------------------
 
 
 def channels_last_memory(x):
@@ -93,7 +93,7 @@ def test_the_order_of_memory_does_not_matter(name, remake, data):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-# ---- third order, at fixed shapes ----------------------------------------------------------------------------------------------
+# ---- third order, at fixed shapes ------------------------------------------------------------------------------------
 
 
 def normal(*shape):
@@ -126,7 +126,7 @@ def test_powers_have_all_derivatives_at_zero():
         y = g.sum()
 
 
-# ---- conventions at kinks and ties ------------------------------------------------------------------------------------------------
+# ---- conventions at kinks and ties -----------------------------------------------------------------------------------
 
 
 def slope(op, *values):
@@ -152,7 +152,7 @@ def test_convention(op, values, expected):
     assert slope(op, *values) == expected
 
 
-# ---- tails, noise, integers -----------------------------------------------------------------------------------------------------------
+# ---- tails, noise, integers ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -12,7 +12,7 @@ START = [RNG.standard_normal((3, 2)), RNG.standard_normal(4)]
 GRADIENTS = [[RNG.standard_normal(p.shape) for p in START] for _ in range(8)]
 
 
-# ---- the formulas of PyTorch's documentation, one parameter at a time -------------------------------------------------------------
+# ---- the formulas of PyTorch's documentation, one parameter at a time ------------------------------------------------
 
 
 def sgd(p, gradients, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
@@ -104,7 +104,7 @@ def test_large_parameters_take_the_same_steps_on_any_number_of_threads():
         tg.set_threads(before)
 
 
-# ---- minimize, step, backward ---------------------------------------------------------------------------------------------------------
+# ---- minimize, step, backward ----------------------------------------------------------------------------------------
 
 
 def test_minimize_touches_only_its_own_parameters():
@@ -171,7 +171,7 @@ def test_an_optimizer_follows_a_parameter_that_is_converted():
     assert layer.weight.dtype == np.float64 and optimizer.state[0]["m"].dtype == np.float64 and optimizer.steps == 2
 
 
-# ---- state ---------------------------------------------------------------------------------------------------------------------------------
+# ---- state -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind, settings", [(k, s) for k, _, s in FORMULAS], ids=str)
@@ -212,7 +212,7 @@ def test_a_state_that_does_not_fit_is_named():
         optim.SGD([nn.Parameter(np.ones(2))]).load_state_dict(adam_state)
 
 
-# ---- clipping and schedules --------------------------------------------------------------------------------------------------------------------
+# ---- clipping and schedules ------------------------------------------------------------------------------------------
 
 
 def test_clipping_scales_all_gradients_together():
@@ -235,7 +235,7 @@ def test_schedules():
     assert [optim.linear_decay(1.0, step, 6, warmup=2) for step in range(8)] == pytest.approx([0.5, 1, 1, 0.75, 0.5, 0.25, 0, 0])
 
 
-# ---- bad input ---------------------------------------------------------------------------------------------------------------------------------
+# ---- bad input -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make, error, message", [

@@ -19,7 +19,7 @@ def slopes(output, *inputs):
     return [g.data.tolist() for g in tg.grad(output.sum(), inputs)]
 
 
-# ---- types --------------------------------------------------------------------------------------------------------------------------
+# ---- types -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mix", [
@@ -58,7 +58,7 @@ def test_numpy_does_not_swallow_a_tensor():
     assert isinstance(np.ones(2) * x, tg.Tensor)
 
 
-# ---- copies -------------------------------------------------------------------------------------------------------------------------
+# ---- copies ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("remake", [copy.deepcopy, copy.copy, lambda t: pickle.loads(pickle.dumps(t))], ids=["deepcopy", "copy", "pickle"])
@@ -75,7 +75,7 @@ def test_a_copied_graph_can_be_differentiated():
     assert slopes(copied, inner) == [[12]] and slopes(copied, x) == [[0]]
 
 
-# ---- looking on ---------------------------------------------------------------------------------------------------------------------
+# ---- looking on ------------------------------------------------------------------------------------------------------
 
 
 def test_repr_names_the_operation():
@@ -97,8 +97,9 @@ def test_a_tensor_behaves_like_a_small_array():
 def test_detect_nonfinite_names_the_first_operation_forward():
     x = leaf(0.0, 1.0)
     with tg.detect_nonfinite():
-        with np.errstate(divide="ignore"), pytest.raises(FloatingPointError, match=r"log: the output, shape \(2,\), has its first infinity at \(0,\)"):
-            tg.log(x)
+        with np.errstate(divide="ignore"):
+            with pytest.raises(FloatingPointError, match=r"log: the output, shape \(2,\), has its first infinity at \(0,\)"):
+                tg.log(x)
     with np.errstate(divide="ignore"):
         assert np.isinf(tg.log(x).data[0])                               # and nothing is looked at any more
 
@@ -107,7 +108,7 @@ def test_detect_nonfinite_names_the_first_operation_backward():
     x = leaf(4.0, 0.0)
     y = tg.sqrt(x).sum()                                                 # finite, with an infinite slope
     with tg.detect_nonfinite(), np.errstate(divide="ignore"):
-        with pytest.raises(FloatingPointError, match=r"sqrt: the gradient of input 0, shape \(2,\), has its first infinity at \(1,\); inputs: \(2,\)"):
+        with pytest.raises(FloatingPointError, match=r"sqrt: the gradient of input 0, shape \(2,\), has its first infinity at \(1,\)"):
             tg.grad(y, [x])
         with pytest.raises(FloatingPointError, match="divide: the output"):  # recorded, the slope is an operation itself
             tg.grad(y, [x], create_graph=True)

@@ -54,8 +54,8 @@ def test_a_layer_is_its_operation(layer, x, same, dtype):
     (nn.Linear, "in_features out_features bias"), (nn.Conv2d, "in_channels out_channels kernel_size stride padding dilation"),
     (nn.ConvTranspose2d, "in_channels out_channels kernel_size stride padding output_padding"), (nn.BatchNorm1d, "num_features"),
     (nn.BatchNorm2d, "num_features"), (nn.LayerNorm, "normalized_shape eps"), (nn.MaxPool2d, "kernel_size stride padding"),
-    (nn.AvgPool2d, "kernel_size stride padding"), (nn.Embedding, "num_embeddings embedding_dim"), (nn.Dropout, "p"), (nn.LeakyReLU, "negative_slope"),
-    (nn.ELU, "alpha")])
+    (nn.AvgPool2d, "kernel_size stride padding"), (nn.Embedding, "num_embeddings embedding_dim"), (nn.Dropout, "p"),
+    (nn.LeakyReLU, "negative_slope"), (nn.ELU, "alpha")])
 def test_positions_are_pytorchs(layer, names):
     positional = [p.name for p in inspect.signature(layer).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert positional == names.split()
@@ -73,7 +73,7 @@ def test_eps_and_momentum_of_batch_norm_cannot_come_by_position():
         nn.BatchNorm2d(4, 0.8)
 
 
-# ---- embedding -------------------------------------------------------------------------------------------------------------------------
+# ---- embedding -------------------------------------------------------------------------------------------------------
 
 
 def test_embedding_looks_up_rows_and_adds_their_gradients():
@@ -86,7 +86,7 @@ def test_embedding_looks_up_rows_and_adds_their_gradients():
     assert layer(tg.tensor(labels)).shape == (3, 3) and layer(np.zeros((2, 2), int)).shape == (2, 2, 3)
 
 
-# ---- dropout -----------------------------------------------------------------------------------------------------------------------------
+# ---- dropout ---------------------------------------------------------------------------------------------------------
 
 
 def test_dropout_in_training_and_in_eval_mode():
@@ -96,7 +96,7 @@ def test_dropout_in_training_and_in_eval_mode():
     assert layer.eval()(x) is x
 
 
-# ---- batch norm --------------------------------------------------------------------------------------------------------------------------
+# ---- batch norm ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layer, x", [(nn.BatchNorm1d(3), normal(5, 3)), (nn.BatchNorm2d(3), normal(4, 3, 2, 5))])

@@ -31,7 +31,7 @@ class Coder(nn.Module):
         return h * self.scale
 
 
-# ---- names and shapes, as PyTorch has them ----------------------------------------------------------------------------------------
+# ---- names and shapes, as PyTorch has them ---------------------------------------------------------------------------
 
 
 def test_state_names_shapes_and_order():
@@ -72,7 +72,7 @@ def test_parameter_counts(net, parameters):
     assert net().count_parameters() == parameters
 
 
-# ---- saving and loading -------------------------------------------------------------------------------------------------------------
+# ---- saving and loading ----------------------------------------------------------------------------------------------
 
 
 def test_a_state_moves_between_modules():
@@ -132,7 +132,7 @@ def test_a_state_that_does_not_fit_names_every_entry_and_loads_nothing():
         small_net().load_state_dict({f"{i}.x": np.zeros(1) for i in range(10)} | {k: v for k, v in small_net().state_dict().items()})
 
 
-# ---- modes, types, copies -------------------------------------------------------------------------------------------------------------
+# ---- modes, types, copies --------------------------------------------------------------------------------------------
 
 
 def test_train_and_eval_reach_every_module():
@@ -185,7 +185,7 @@ def test_the_same_seed_gives_the_same_network_and_losses():
     assert losses() == losses()
 
 
-# ---- Sequential, looks ------------------------------------------------------------------------------------------------------------------
+# ---- Sequential, looks -----------------------------------------------------------------------------------------------
 
 
 def test_sequential():

@@ -5,7 +5,7 @@
 """
 import numpy as np
 
-from ..autograd import Tensor, primitive
+from ..autograd import primitive
 from ..backend import to, xp
 from ..kernels import pooling as kernels
 from ..kernels.convolution import out_size
