@@ -43,6 +43,19 @@ def test_xavier():
     is_normal(drawn(init.xavier_normal_), math.sqrt(2 / (FAN_IN + FAN_OUT)))
 
 
+@pytest.mark.parametrize("scheme, options, scale", [
+    (init.kaiming_uniform_, {}, math.sqrt(6 / FAN_IN)), (init.kaiming_uniform_, {"a": math.sqrt(5)}, math.sqrt(1 / FAN_IN)),
+    (init.kaiming_normal_, {}, math.sqrt(2 / FAN_IN)), (init.kaiming_normal_, {"nonlinearity": "tanh"}, 5 / 3 / math.sqrt(FAN_IN)),
+    (init.xavier_uniform_, {}, math.sqrt(6 / (FAN_IN + FAN_OUT))), (init.xavier_normal_, {}, math.sqrt(2 / (FAN_IN + FAN_OUT)))])
+def test_the_scale_is_exact(scheme, options, scale):
+    """Every scheme is a plain draw times its bound or standard deviation."""
+    plain = (init.uniform_, {"low": -1.0, "high": 1.0}) if "uniform" in scheme.__name__ else (init.normal_, {})
+    tg.manual_seed(2)
+    values = drawn(scheme, **options)
+    tg.manual_seed(2)
+    np.testing.assert_allclose(values, scale * drawn(plain[0], **plain[1]), rtol=1e-6)
+
+
 def test_plain_draws():
     is_normal(drawn(init.normal_, std=0.02), 0.02)
     assert drawn(init.normal_, mean=5.0).mean() == pytest.approx(5, abs=0.05)
