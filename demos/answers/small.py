@@ -1,0 +1,186 @@
+"""The small trainings that answers share: seconds each, on bundled images or in the plane, every one trained once a process."""
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+import tinygen as tg
+from tinygen import data, metrics, nn
+from tinygen.divergences import wasserstein
+from tinygen.losses import gan as gan_losses
+from tinygen.losses import vae_gan
+from tinygen.models.mlp import mlp
+from tinygen.models.vae import DenseVAE
+
+
+class PlaneGAN(NamedTuple):
+    """A GAN trained in the plane: its generator, (step, samples (500, 2)) at several moments, and W1 of the last to the data."""
+    generator: nn.Module
+    snapshots: dict
+    distance: float
+
+
+def train_in_the_plane(name, loss="wgan-gp", steps=300, *, d_steps=1, g_steps=1, d_lr=1e-3, g_lr=1e-3, penalty=1.0, width=64, batch=128, seed=0):
+    """A GAN on the toy distribution `name`: z ~ U[-1, 1]^2, both networks with two hidden layers of `width`, Adam (0.5, 0.9)."""
+    tg.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    generator, critic = mlp(2, width, width, 2), mlp(2, width, width, 1)
+    pair = gan_losses.LOSSES[loss]
+    g_optimizer, d_optimizer = (tg.optim.Adam(net.parameters(), lr, betas=(0.5, 0.9)) for net, lr in ((generator, g_lr), (critic, d_lr)))
+    fixed, real = tg.uniform((500, 2), low=-1.0), data.sample(name, 500, rng)
+
+    @tg.no_grad()
+    def generate(z):
+        return generator(tg.tensor(z)).numpy()
+
+    snapshots = {0: generate(fixed)}
+    for step in range(1, steps + 1):
+        for _ in range(d_steps):
+            x, fake = data.sample(name, batch, rng), generate(tg.uniform((batch, 2), low=-1.0))
+            d_loss = pair.discriminator(critic(tg.tensor(x)), critic(tg.tensor(fake)))
+            if loss == "wgan-gp":
+                d_loss = d_loss + gan_losses.gradient_penalty(critic, x, fake) * penalty
+            d_optimizer.minimize(d_loss)
+        for _ in range(g_steps):
+            g_optimizer.minimize(pair.generator(critic(generator(tg.tensor(tg.uniform((batch, 2), low=-1.0))))))
+        if step % (steps // 4) == 0:
+            snapshots[step] = generate(fixed)
+    return PlaneGAN(generator, snapshots, float(wasserstein(snapshots[max(snapshots)], real)))
+
+
+@functools.cache
+def plane_gan(name, loss="wgan-gp", steps=300, **settings):
+    """`train_in_the_plane`, once for each choice of settings."""
+    return train_in_the_plane(name, loss, steps, **settings)
+
+
+@functools.cache
+def ring_comparison():
+    """{name: (W1 to the data, modes hit)} on a ring of 8 Gaussians of radius 1, 300 generator steps each."""
+    centres, _ = data.modes("ring")
+    alike = {"d_steps": 3, "d_lr": 3e-3}
+    found = {"untrained": plane_gan("ring", steps=4, d_lr=0.0, g_lr=0.0), "GAN, one step each": plane_gan("ring", "non-saturating"),
+             "GAN, three steps of D": plane_gan("ring", "non-saturating", **alike), "WGAN-GP, three steps of the critic": plane_gan("ring", **alike)}
+    return {name: (gan.distance, metrics.mode_coverage(gan.snapshots[max(gan.snapshots)], centres, 0.05, minimum=5).hit) for name, gan in found.items()}
+
+
+# ---- images ----------------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def images(name, count, split="train"):
+    """(rows (count, 784) in [0, 1], labels) of a bundled data set."""
+    pixels, labels = data.load(name, split)
+    return data.to_float(pixels[:count]).reshape(-1, 784), labels[:count]
+
+
+class SmallVAE(NamedTuple):
+    """An autoencoder 784-200-latent, the terms (distortion, rate) on 500 test images before and after training, and the reconstructions of the
+    first 8 of them after the first and the last epoch."""
+    model: nn.Module
+    before: tuple
+    after: tuple
+    first: np.ndarray
+    last: np.ndarray
+
+
+@functools.cache
+def vae(name, latent=10, beta=1.0, adversarial=False, count=3000, epochs=10):
+    """A VAE with Bernoulli pixels on a bundled data set, trained on minus the ELBO with the rate weighted by beta; or, `adversarial`, the
+    VAE-GAN of Larsen et al. with the 128 features of a discriminator 784-128-1. As `SmallVAE`."""
+    tg.manual_seed(0)
+    model = DenseVAE(hidden=(200,), latent=latent)
+    body, head = nn.Sequential(nn.Linear(784, 128), nn.LeakyReLU(0.2)), nn.Linear(128, 1)
+    (x, _), (test, _) = images(name, count), images(name, 500, "test")
+    parts = [model.encoder.parameters(), model.decoder.parameters(), body.parameters() + head.parameters()]
+    optimizers = [tg.optim.Adam(part, lr, betas=(0.5, 0.999)) for part, lr in zip(parts, (1e-3, 1e-3, 3e-4))]
+    together = tg.optim.Adam(parts[0] + parts[1], 2e-3)
+
+    @tg.no_grad()
+    def measured():
+        return tuple(float(part.mean()) for part in (t.numpy() for t in model.terms(tg.tensor(test))))
+
+    def judged(pictures):
+        features = body(pictures)
+        return features, head(features)
+
+    before = measured()
+    for epoch in range(epochs):
+        for rows in data.batches(x, 100, np.random.default_rng(epoch)):
+            if adversarial:
+                logits, _, mu, logvar = model(tg.tensor(rows))
+                pictures = tg.tensor(rows), tg.sigmoid(logits), tg.sigmoid(model.decode(tg.tensor(model.draw_prior(len(rows)))))
+                terms = vae_gan.vae_gan(mu, logvar, *map(judged, pictures), gamma=1.0, beta=beta)
+                vae_gan.apply(terms, *optimizers)
+            else:
+                together.minimize(tg.losses.beta_vae(*model.terms(tg.tensor(rows)), beta).loss)
+        if epoch == 0:
+            first = model.reconstruct(test[:8])
+    return SmallVAE(model, before, measured(), first, model.reconstruct(test[:8]))
+
+
+class ImageGAN(NamedTuple):
+    """A GAN of images: samples (500, 784) in [0, 1] before and after, the labels they were asked for (None without), and the history of D's loss."""
+    before: np.ndarray
+    after: np.ndarray
+    labels: np.ndarray
+    d_losses: np.ndarray
+
+
+@functools.cache
+def image_gan(conditional=False, name="fashion-mini", count=3000, steps=500, batch=64, z_dim=32, loss="non-saturating"):
+    """A GAN z-128-256-784 against 784-128-1 on a bundled data set; `conditional` gives both the one-hot label beside their input."""
+    tg.manual_seed(0)
+    rng = np.random.default_rng(0)
+    x, labels = images(name, count)
+    classes = 10 if conditional else 0
+    generator = nn.Sequential(nn.Linear(z_dim + classes, 128), nn.LeakyReLU(0.2), nn.Linear(128, 256), nn.LeakyReLU(0.2), nn.Linear(256, 784), nn.Sigmoid())
+    critic = nn.Sequential(nn.Linear(784 + classes, 128), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(128, 1))
+    pair = gan_losses.LOSSES[loss]
+    g_optimizer, d_optimizer = (tg.optim.Adam(net.parameters(), 1e-3, betas=(0.5, 0.999)) for net in (generator, critic))
+    told = lambda rows, of: tg.concatenate([rows, np.eye(10, dtype=np.float32)[of]], axis=1) if conditional else rows
+    draw = lambda of: generator(tg.tensor(told(tg.standard_normal((len(of), z_dim)), of)))
+
+    @tg.no_grad()
+    def samples():
+        tg.manual_seed(1)
+        return draw(asked).numpy()
+
+    asked, d_losses = np.arange(500) % 10, []
+    before = samples()
+    for _ in range(steps):
+        chosen = rng.integers(0, count, batch)
+        with tg.no_grad():
+            fake = draw(labels[chosen]).numpy()
+        d_loss = pair.discriminator(critic(tg.tensor(told(x[chosen], labels[chosen]))), critic(tg.tensor(told(fake, labels[chosen]))))
+        d_optimizer.minimize(d_loss)
+        d_losses.append(d_loss.item())
+        of = rng.integers(0, 10, batch)
+        g_optimizer.minimize(pair.generator(critic(told(draw(of), of))))
+    return ImageGAN(before, samples(), asked if conditional else None, np.array(d_losses))
+
+
+@functools.cache
+def principal_axes(name="fashion-mini", count=3000, dimensions=20):
+    """(mean (784,), axes (784, dimensions)) of a bundled data set: features for distances that are no FID, but cost nothing."""
+    x = images(name, count)[0].astype(np.float64)
+    mean = x.mean(axis=0)
+    return mean, np.linalg.svd(x - mean, full_matrices=False)[2][:dimensions].T
+
+
+def pixel_distance(samples, name="fashion-mini", split="test"):
+    """Fréchet distance between samples (N, 784) and 500 real images, on 20 principal axes of the pixels. Not FID."""
+    mean, axes = principal_axes(name)
+    features = [(np.asarray(s, np.float64) - mean) @ axes for s in (samples, images(name, 500, split)[0])]
+    return float(metrics.frechet_score(*features))
+
+
+@functools.cache
+def latent_scores(beta=1.0, adversarial=False, name="fashion-mini"):
+    """{what: number} of a small VAE or VAE-GAN with a latent of 64: Fréchet distances on 20 principal axes of the pixels (not FID) of
+    reconstructions and of samples, and the accuracy on 1,000 test images of a linear layer on the means of q(z|x)."""
+    model = vae(name, 64, beta, adversarial).model
+    (x, labels), (test, test_labels) = images(name, 3000), images(name, 1000, "test")
+    tg.manual_seed(0)
+    return {"reconstruction": pixel_distance(model.reconstruct(test[:500]), name), "generation": pixel_distance(model.sample(500), name),
+            "probe": metrics.linear_probe(model.codes(x), labels, model.codes(test), test_labels).accuracy}

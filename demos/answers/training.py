@@ -1,0 +1,71 @@
+"""Where the trained answers take their numbers from: the finished run of a demo if there is one, else the same demo, small, on the spot."""
+import contextlib
+import importlib
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import tinygen as tg
+
+_folder = Path("runs")
+_small = {}          # {(demo, settings): (Trained, its temporary folder)}: each small run is made once a process
+
+
+class Trained(NamedTuple):
+    """A finished run: its folder, settings and results, whether it was made here, small, and one line on where it comes from."""
+    folder: Path
+    settings: dict
+    results: dict
+    small: bool
+    origin: str
+
+
+def use_runs(folder):
+    """Look for finished runs in the folders below `folder` from now on."""
+    global _folder
+    _folder = Path(folder)
+
+
+def trained(demo, small, **wanted):
+    """The newest finished run of `demo` whose settings are `wanted`, as `Trained`; where there is none, the demo is run here, quietly, with
+    the settings `wanted` and `small`."""
+    found = latest(demo, **wanted)
+    if found is not None:
+        return found
+    settings = {**wanted, **small}
+    key = demo, json.dumps(settings, sort_keys=True)
+    if key not in _small:
+        keeper = tempfile.TemporaryDirectory(prefix=f"tinygen-{demo}-")
+        with contextlib.redirect_stdout(io.StringIO()):
+            importlib.import_module(f"demos.{demo}").main(**settings, out=keeper.name)
+        tg.manual_seed(0)
+        described = ", ".join(f"{name} = {value}" for name, value in settings.items())
+        origin = f"there is no finished run of {demo} below {_folder}/, so it was run small here: {described}"
+        _small[key] = _read(Path(keeper.name), True, origin), keeper
+    return _small[key][0]
+
+
+def latest(demo, **wanted):
+    """The newest finished run of `demo` whose settings are `wanted`, as `Trained`, or None."""
+    runs = [_read(path.parent, False, f"from the finished run {path.parent}") for path in _folder.glob("*/results.json") if _made_by(path.parent, demo)]
+    runs = [run for run in runs if all(run.settings.get(name) == value for name, value in wanted.items())]
+    return max(runs, key=lambda run: (run.folder / "results.json").stat().st_mtime, default=None)
+
+
+def reported(run):
+    """The results of a run in one line."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in run.results.items())
+
+
+def _made_by(folder, demo):
+    try:
+        words = json.loads((folder / "config.json").read_text())["command"].split()
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+    return words[:4] == ["python", "-m", "demos", demo]
+
+
+def _read(folder, small, origin):
+    return Trained(folder, json.loads((folder / "config.json").read_text())["settings"], json.loads((folder / "results.json").read_text()), small, origin)
