@@ -98,8 +98,8 @@ class GraphExplanation:
                   for n, name, of, shape, norm, share in cells]
         if len(self.rows) > len(shown):
             lines.append(f"... and {len(self.rows) - len(shown)} more; .rows has them all")
-        shares = [f"{count} {name} {share:.1%}" for name, (count, share) in self.totals().items()]
-        return "\n".join([*lines, "", *textwrap.wrap("time by operation: " + ", ".join(shares), 120, break_on_hyphens=False)])
+        shares = ", ".join(f"{name} ({count}) {share:.1%}" for name, (count, share) in self.totals().items())
+        return "\n".join([*lines, "", *textwrap.wrap(f"time by operation: {shares}", 120)])
 
     def totals(self):
         """{operation: (how many there are, their share of the time)}, the most expensive first."""

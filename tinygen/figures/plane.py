@@ -20,7 +20,34 @@ def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label=
     at one common scale so that the longest spans a tenth of the axes. limits default to the clouds. value_range =
     (low, high) fixes the greys, so that frames of one film can be compared. Returns a Figure.
     """
-    caller = "critic_map"
+    figure, (ax,) = new_panels(1, width=5.4, height=4.7)
+    bands = _draw_game("critic_map", ax, critic, limits, real, fake, arrows, value_range, resolution)
+    colour_bar(figure, bands, ax, label).locator = MaxNLocator(6)
+    if real is not None or fake is not None:
+        legend_above(ax)
+    return finish(figure, title)
+
+
+def critic_panels(panels, limits, *, real=None, value_range=None, resolution=50, columns=None, title=None):
+    """Several critics side by side, as in `critic_map`: one game under several losses, or at several moments.
+
+    panels = {panel title: (critic, fake (M, 2), arrows (M, 2))}, fake and arrows None where there are none. In every panel the arrows have
+    a scale of their own, and the greys too, unless value_range = (low, high) fixes them: say sizes in the titles. Returns a Figure.
+    """
+    caller = "critic_panels"
+    panels = as_mapping(caller, "panels", panels)
+    for name, parts in panels.items():
+        if not isinstance(parts, (tuple, list)) or len(parts) != 3:
+            raise ValueError(f"{caller}: panels[{name!r}] must be (critic, fake, arrows)")
+    figure, axes = new_panels(len(panels), columns, width=2.5, height=2.75)
+    for ax, (name, (critic, fake, arrows)) in zip(axes, panels.items()):
+        _draw_game(caller, ax, critic, limits, real, fake, arrows, value_range, resolution)
+        dress(ax, title=name, grid=False, frame=True)
+    return finish(figure, title)
+
+
+def _draw_game(caller, ax, critic, limits, real, fake, arrows, value_range, resolution):
+    """One critic with its points and arrows, as `critic_map` describes them, on `ax`. Returns the bands, for a colour bar."""
     real, fake, arrows = (None if value is None else as_points(caller, name, value)
                           for name, value in (("real", real), ("fake", fake), ("arrows", arrows)))
     if arrows is not None and (fake is None or arrows.shape != fake.shape):
@@ -40,23 +67,19 @@ def critic_map(critic, limits=None, *, real=None, fake=None, arrows=None, label=
         if min(values.shape) < 2:
             raise ValueError(f"{caller}: critic {values.shape} must have at least 2 x 2 values")
         x, y = np.linspace(x0, x1, values.shape[1]), np.linspace(y0, y1, values.shape[0])
-    figure, (ax,) = new_panels(1, width=5.4, height=4.7)
-    _draw_critic(figure, ax, x, y, values.astype(float), label, value_range)
+    bands = _draw_critic(ax, x, y, values.astype(float), value_range)
     _draw_clouds(ax, real, fake)
-    if arrows is not None:
-        longest = np.hypot(*arrows.T).max()
-        if longest > 0:
-            ax.quiver(*fake.T, *(arrows * ((x1 - x0) / 10 / longest)).T, angles="xy", scale_units="xy", scale=1,
-                      color=INK, width=0.0028, headwidth=4, headlength=4.5, zorder=4)
+    longest = 0.0 if arrows is None else np.hypot(*arrows.T).max()
+    if longest > 0:
+        ax.quiver(*fake.T, *(arrows * ((x1 - x0) / 10 / longest)).T, angles="xy", scale_units="xy", scale=1,
+                  color=INK, width=0.0028, headwidth=4, headlength=4.5, zorder=4)
     ax.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal")
     dress(ax, grid=False, frame=True)
     ax.locator_params(nbins=6)
-    if clouds:
-        legend_above(ax)
-    return finish(figure, title)
+    return bands
 
 
-def _draw_critic(figure, ax, x, y, values, label, value_range):
+def _draw_critic(ax, x, y, values, value_range):
     """Light greys only, dark where the critic is low, so that coloured points stand out in print as well."""
     low, high = (values.min(), values.max()) if value_range is None else value_range
     values = np.clip(values, low, high)
@@ -66,7 +89,7 @@ def _draw_critic(figure, ax, x, y, values, label, value_range):
     span = levels[-1] - levels[0]
     bands = ax.contourf(x, y, values, levels=levels, cmap="gray", vmin=levels[0] - 1.4 * span, vmax=levels[-1])
     ax.contour(x, y, values, levels=levels, colors="white", linewidths=0.6, linestyles="solid")
-    colour_bar(figure, bands, ax, label).locator = MaxNLocator(6)
+    return bands
 
 
 def _draw_clouds(ax, real, fake):
