@@ -103,9 +103,9 @@ def choose_extractor(name, real, channels):
     return INCEPTION if name == "inception" else load_judge(name).extractor()
 
 
-def neighbours_figure(images, features, others, other_features, count=4):
-    """Samples in the first row, below each its nearest real images in feature space."""
-    _, index = nearest(features, other_features, count)
-    ranks = ["nearest real", "second", "third", *(f"{j}th" for j in range(4, count + 1))]
-    rows = {"sample": images} | {rank: others[index[:, j]] for j, rank in enumerate(ranks[:count])}
+def neighbours_figure(images, features, others, other_features):
+    """Samples in the first row, below each its four nearest real images in feature space."""
+    ranks = ("nearest real", "second", "third", "fourth")
+    _, index = nearest(features, other_features, len(ranks))
+    rows = {"sample": images} | {rank: others[index[:, j]] for j, rank in enumerate(ranks)}
     return figures.image_rows(rows, title="Samples, and the real images nearest to them in feature space")
