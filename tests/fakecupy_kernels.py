@@ -105,7 +105,8 @@ class ElementwiseKernel:
         if letters not in self.built:
             c = lambda p: C_TYPES[types[p.type]]
             signature = ", ".join(f"{'' if p.is_output else 'const '}{c(p)}* {p.name if p.raw else '_' + p.name}" for p in parameters)
-            elements = " ".join(f"{'' if p.is_output else 'const '}{c(p)}& {p.name} = _{p.name}[i];" for p in parameters if not p.raw)
+            named = lambda p: p.type if len(p.type) == 1 else c(p)           # by its letter, as CuPy does: a parameter of that name would hide it
+            elements = " ".join(f"{'' if p.is_output else 'const '}{named(p)}& {p.name} = _{p.name}[i];" for p in parameters if not p.raw)
             typedefs = " ".join(f"typedef {C_TYPES[t]} {letter};" for letter, t in dict(letters).items())
             self.built[letters] = compiled(f"""{typedefs}
 {self.preamble}

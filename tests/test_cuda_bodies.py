@@ -18,7 +18,7 @@ def test_every_body_compiles(monkeypatch):
     """Each with float32, whether a test reaches it or not."""
     use_stand_in(monkeypatch)
     for kernel in KERNELS:
-        kernel.build(sys.modules["cupy"]).compile(T="float32", W="uint8")
+        kernel.build(sys.modules["cupy"]).compile(T="float32", K="uint8")
 
 
 # ---- sums over rows ------------------------------------------------------------------------------------------------------------

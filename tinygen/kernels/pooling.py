@@ -88,7 +88,7 @@ _OF_WINDOW = """
     int k = i, c = k % C, across = (k /= C) % columns, down = (k /= columns) % rows, n = k / rows;
     long long corner = ((n * (long long)H + down * sh) * W + across * sw) * C + c;"""
 
-_winners = Kernel("winners", f"raw T x, {_GEOMETRY}", "T best, W which", f"""{_OF_WINDOW}
+_winners = Kernel("winners", f"raw T x, {_GEOMETRY}", "T best, K which", f"""{_OF_WINDOW}
     T top = x[corner];
     int winner = 0;
     for (int t = 1; t < kh * kw; ++t) {{
@@ -98,10 +98,10 @@ _winners = Kernel("winners", f"raw T x, {_GEOMETRY}", "T best, W which", f"""{_O
     best = top;
     which = winner""")
 
-_pick = Kernel("pick", f"raw T x, W which, {_GEOMETRY}", "T y", f"""{_OF_WINDOW}
+_pick = Kernel("pick", f"raw T x, K which, {_GEOMETRY}", "T y", f"""{_OF_WINDOW}
     y = x[corner + ((long long)(which / kw) * W + which % kw) * C]""")
 
-_place = Kernel("place", f"raw T g, raw W which, {_GEOMETRY}", "T y", """
+_place = Kernel("place", f"raw T g, raw K which, {_GEOMETRY}", "T y", """
     int k = i, c = k % C, across = (k /= C) % W, down = (k /= W) % H, n = k / H;
     T sum = 0;
     for (int a = down % sh; a < kh; a += sh) {                         // the windows that cover this place, by its place in them
