@@ -21,7 +21,7 @@ from demos.tables import print_table
 from demos.vae_training import rows
 
 
-def main(*, data="mnist-mini", epochs=30, hidden=(512, 128), batch_size=100, lr=1e-3, device="cpu", seed=0, out="runs/autoencoder",
+def main(*, data="mnist-mini", epochs=30, hidden=(512, 128), batch_size=50, lr=2e-3, device="cpu", seed=0, out="runs/autoencoder",
          resume=False):
     """Train it, draw the plane, and say which classes overlap.
 

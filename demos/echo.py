@@ -6,24 +6,25 @@ the test set's pixels. -ELBO is distortion plus rate; for Echo the rate is measu
 built from test images.
 """
 from pathlib import Path
-from typing import Literal
-
 import numpy as np
 
 import tinygen as tg
 from tinygen import data as tgdata
-from tinygen import figures, losses
+from tinygen import figures
 from tinygen.models.echo import EchoVAE, error_bound, largest_scale
 from tinygen.models.vae import DenseVAE, evaluate
-from tinygen.nn import ReLU, Tanh
+from tinygen.nn import Linear, init
 from tinygen.training import Run
 
 from demos.tables import print_table
-from demos.vae_training import load_model, log_test, rows, train_vae
+from demos.vae_training import load_model, log_test, one_of, rows, train_vae
+
+MODELS = ("vae", "echo", "echo-replace")
+BOUND = 16.0
 
 
-def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo", "echo-replace"), hidden=(200, 200), latent=32, depth=99, batch_size=100, lr=1e-3,
-         activation: Literal["relu", "tanh"] = "tanh", device="cpu", seed=0, out="runs/echo", resume=False):
+def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), latent=32, depth=99, batch_size=100, lr=1e-3,
+         device="cpu", seed=0, out="runs/echo", resume=False):
     """Train each model for each beta, and draw rate against distortion.
 
     betas: the weights of the rate
@@ -32,36 +33,36 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo", "
     latent: numbers in the code
     depth: echoes in each noise; the batch must hold more images
     batch_size: images in a training step
-    lr: the learning rate of Adam
-    activation: of the hidden layers
+    lr: the learning rate of Adam, which falls to a tenth along half a cosine
     """
     settings = dict(locals())
-    build = {"vae": lambda: DenseVAE(tuple(hidden), latent, unit),
-             "echo": lambda: EchoVAE(tuple(hidden), latent, unit, depth=depth),
-             "echo-replace": lambda: EchoVAE(tuple(hidden), latent, unit, depth=depth, replace=True)}
-    unit = {"relu": ReLU, "tanh": Tanh}[activation]
-    unknown = [name for name in models if name not in build]
+    unknown = [name for name in models if name not in MODELS]
     if unknown:
-        raise ValueError(f"echo: there is no model {unknown[0]!r}; there are {', '.join(build)}")
-    scale = largest_scale(depth)
-    print(f"{depth} echoes with s < {scale:.4f}: what is left out is below {error_bound(scale, depth):.1e} in every number of the code")
+        raise ValueError(f"echo: there is no model {unknown[0]!r}; there are {', '.join(MODELS)}")
+    scale = largest_scale(depth, BOUND)
+    print(f"{depth} echoes with s < {scale:.4f}: what is left out is below {error_bound(scale, depth, BOUND):.1e} in every number of the code")
 
     train = rows(tgdata.load(data, "train")[0])
     test = tgdata.binarize(rows(tgdata.load(data, "test")[0]), np.random.default_rng(0))
+    for images in (train, test):
+        if min(batch_size, len(images) % batch_size or batch_size) <= depth:
+            raise ValueError(f"echo: {len(images):,} images in batches of {batch_size} leave a batch of no more than depth = {depth} images, too few to "
+                             "echo; use a batch size that divides them, or fewer echoes")
     table, curves, pictures = {}, {}, {}
     for name in models:
         for beta in betas:
-            with Run(Path(out) / f"{name}-beta-{beta:g}", {**settings, "model": name, "beta": beta}, resume=resume) as run:
+            with Run(Path(out) / f"{name}-beta-{beta:g}", one_of(settings, model=name, beta=beta), resume=resume) as run:
                 tg.manual_seed(seed)
-                model = build[name]()
-                for epoch in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, beta=beta, binary=True):
+                model = build(name, hidden, latent, depth)
+                for epoch in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, floor=lr / 10, seed=seed, device=device,
+                                       beta=beta, binary=True):
                     log_test(run, *evaluate(model, test, batch_size=batch_size))
                 last = run.history[-1]
                 run.finish(rate=last["test rate"], distortion=last["test distortion"], **{
-                    "-ELBO": last["test -ELBO"], "train -ELBO": last["-ELBO"], "active units": losses.active_units(model.codes(test))})
+                    "-ELBO": last["test -ELBO"], "train -ELBO": last["-ELBO"]})
             table[f"{name}, beta {beta:g}"] = run.results
         curves[name] = tuple([table[f"{name}, beta {beta:g}"][part] for beta in betas] for part in ("rate", "distortion")) + (betas,)
-        model = load_model(run.out, build[name]())
+        model = load_model(run.out, build(name, hidden, latent, depth))
         pictures[f"{name}: reconstructions"] = model.reconstruct(test[:10])
         codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(train, 10)
         pictures[f"{name}: samples"] = model.generate(codes)
@@ -70,3 +71,16 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo", "
         run.figure("rate-distortion", figures.rate_distortion(curves, title=f"{data}, binary, test set"))
         run.figure("images", figures.image_rows({"input": test[:10], **pictures}))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
+
+
+def build(name, hidden, latent, depth):
+    """The model of that name, with ReLU and He's initial weights: 784 - hidden - latent - hidden reversed - 784 in each case."""
+    if name == "vae":
+        model = DenseVAE(tuple(hidden), latent)
+    else:
+        model = EchoVAE(tuple(hidden), latent, depth=depth, replace=name == "echo-replace", bound=BOUND)
+    for layer in model.modules():
+        if isinstance(layer, Linear):
+            init.kaiming_uniform_(layer.weight)
+            init.constant_(layer.bias, 0.0)
+    return model

@@ -19,7 +19,7 @@ from tinygen.progress import Progress
 from tinygen.training import Run
 
 from demos.tables import print_table
-from demos.vae_training import load_model, rows
+from demos.vae_training import load_model, one_of, rows
 
 
 def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, samples=500, hidden=(200, 200), latent=50, batch_size=20, lr=1e-3, floor=1e-4,
@@ -43,7 +43,7 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
     test = tgdata.binarize(rows(tgdata.load(data, "test")[0]), np.random.default_rng(0))
     table, curves, pictures = {}, {}, {"input": test[:10]}
     for name in models:
-        with Run(Path(out) / name, {**settings, "model": name}, resume=resume) as run:
+        with Run(Path(out) / name, one_of(settings, model=name), resume=resume) as run:
             tg.manual_seed(seed)
             model = DenseVAE(tuple(hidden), latent, Tanh).to(device)
             optimizer = tg.optim.Adam(model.parameters(), lr, eps=1e-4)

@@ -20,7 +20,7 @@ from tinygen.training import Run
 
 from demos.descent import minimise
 from demos.tables import print_table
-from demos.vae_training import load_model, rows, train_vae
+from demos.vae_training import load_model, one_of, rows, train_vae
 
 SOURCES = np.array([4.0, 2.0, 1.0, 0.25])
 
@@ -46,7 +46,7 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
     noise = DenseVAE((hidden,), latent).draw_prior(10)
     shown, table, pictures = tgdata.to_float(test[:10]), {}, {"input": tgdata.to_float(test[:10])}
     for beta in betas:
-        with Run(Path(out) / f"beta-{beta:g}", {**settings, "beta": beta}, resume=resume) as run:
+        with Run(Path(out) / f"beta-{beta:g}", one_of(settings, beta=beta), resume=resume) as run:
             tg.manual_seed(seed)
             model = DenseVAE((hidden,), latent)
             for _ in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, beta=beta, test=test):

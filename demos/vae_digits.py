@@ -14,7 +14,7 @@ from tinygen.models.vae import DenseVAE
 from tinygen.training import Run
 
 from demos.tables import print_table
-from demos.vae_training import rows, train_vae
+from demos.vae_training import one_of, rows, train_vae
 
 
 def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128, lr=1e-3, device="cpu", seeds=(1, 2, 3),
@@ -32,7 +32,7 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
     shown = tgdata.to_float(test[:8])
     results, curves = {}, {}
     for seed in seeds:
-        with Run(Path(out) / f"seed-{seed}", {**settings, "seed": seed}, resume=resume) as run:
+        with Run(Path(out) / f"seed-{seed}", one_of(settings, seed=seed), resume=resume) as run:
             tg.manual_seed(seed)
             model = DenseVAE((hidden,), latent)
             noise = model.draw_prior(64)

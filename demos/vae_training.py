@@ -15,17 +15,27 @@ def rows(images):
     return images.reshape(len(images), -1)
 
 
+def one_of(settings, **chosen):
+    """The settings of one run of a sweep: what was `chosen` for it, in place of the lists (tuples) that are swept over.
+
+    The lists themselves are left out, so that a sweep can be resumed with longer ones.
+    """
+    swept = {name + "s" for name in chosen}
+    return {name: value for name, value in settings.items() if name not in swept} | chosen
+
+
 def load_model(folder, model):
     """`model` with the weights that a finished run left in `folder`."""
     with np.load(Path(folder) / "model.npz") as weights:
         return model.load_state_dict(weights)
 
 
-def train_vae(run, model, images, labels=None, *, epochs, batch_size=128, lr=1e-3, seed=0, device="cpu", beta=1.0, loss=None,
-              binary=False, test=None):
+def train_vae(run, model, images, labels=None, *, epochs, batch_size=128, lr=1e-3, floor=None, seed=0, device="cpu", beta=1.0,
+              loss=None, binary=False, test=None):
     """Train `model` by Adam inside `run`; yields every epoch, once it is trained and tested, and before its row is written.
 
     images (N, D): bytes or floats; labels (N,), if given, go to the model beside them. binary: pixels are drawn anew from their grey values
+    lr: of Adam; with `floor` it falls from lr to floor along half a cosine, epoch by epoch
     loss: (model, x, *labels) -> losses.Terms; by default beta_vae of `model.terms`
     test: the arguments of `evaluate` after the model: images, or (images, labels)
     """
@@ -34,6 +44,7 @@ def train_vae(run, model, images, labels=None, *, epochs, batch_size=128, lr=1e-
     optimizer = tg.optim.Adam(model.parameters(), lr)
     run.keep(model=model, optimizer=optimizer)
     for epoch in run.epochs(epochs, images=len(images)):
+        optimizer.lr = lr if floor is None else tg.optim.cosine(lr, epoch - 1, epochs, floor)
         rng = np.random.default_rng((seed, epoch))
         for batch in tgdata.batches(images, batch_size, rng, labels=labels, binary=binary):
             x, *y = (batch,) if labels is None else batch

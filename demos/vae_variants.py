@@ -22,7 +22,7 @@ from tinygen.training import Run
 
 from demos.iwae import nll
 from demos.tables import print_table
-from demos.vae_training import load_model, rows, train_vae
+from demos.vae_training import load_model, one_of, rows, train_vae
 
 KINDS = ("Bernoulli", "Gaussian, sigma 0.3", "Gaussian, sigma learned", "convolutional", "conditional", "InfoVAE", "mixture prior", "VampPrior")
 
@@ -48,7 +48,7 @@ def main(*, data="mnist-mini", epochs=10, kinds=KINDS, hidden=200, latent=10, co
     table, pictures = {}, {"input": shown}
     for kind in kinds:
         given = (test_labels,) if kind == "conditional" else ()
-        with Run(Path(out) / kind.replace(",", "").replace(" ", "-"), {**settings, "kind": kind}, resume=resume) as run:
+        with Run(Path(out) / kind.replace(",", "").replace(" ", "-"), one_of(settings, kind=kind), resume=resume) as run:
             tg.manual_seed(seed)
             model = build(kind, hidden, latent, components)
             if kind == "VampPrior":

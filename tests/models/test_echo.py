@@ -88,8 +88,9 @@ def test_model_terms_rate_and_architecture():
     distortion, rate = model.terms(X)
     _, log_s = model.encode(X)
     np.testing.assert_allclose(rate.data, -log_s.data.sum(axis=1))
-    assert distortion.shape == (30,) and (rate.data > -3 * math.log(echo.largest_scale(20))).all()
-    assert model.draw_marginal(X, 7, at_once=4).shape == (7, 3) and np.abs(model.draw_marginal(X, 50)).max() < 1 / (1 - 0.5)
+    assert distortion.shape == (30,) and (rate.data > -3 * math.log(echo.largest_scale(20, 16.0))).all()
+    assert model.draw_marginal(X, 7, at_once=4).shape == (7, 3)
+    assert np.abs(model.draw_marginal(X, 50)).max() < 16 / (1 - echo.largest_scale(20, 16.0))
     assert model.reconstruct(X).shape == X.shape
 
 

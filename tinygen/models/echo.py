@@ -16,7 +16,7 @@ import numpy as np
 from .. import ops
 from ..backend import generator, host
 from ..losses import vae
-from ..nn import Tanh
+from ..nn import ReLU
 from .mlp import mlp
 from .vae import VAE, as_input, check_latent, for_looking
 
@@ -75,24 +75,26 @@ def echo_noise(m, log_s, indices):
 
 
 class EchoVAE(VAE):
-    """A dense VAE with Echo noise: pixels - hidden - (m, s), latent - hidden reversed - pixels.
+    """A dense VAE with Echo noise: pixels - hidden - (m, s), latent - hidden reversed - pixels, as many parameters as a DenseVAE.
 
-    m(x) = tanh(.) in (-1, 1), log s(x) = log scale + log sigmoid(.), so 0 < s < scale, where scale is the largest for which the terms
-    left out stay below float32's precision. The encoder has as many parameters as that of a DenseVAE. During training and in
+    With h, k the two halves of the encoder's output: m(x) = bound tanh(h / sqrt(bound)), so |m| < bound, and log s(x) = log scale +
+    log sigmoid(k), so 0 < s < scale, the largest scale for which the echoes left out stay below float32's precision. A bound of 1, as in
+    the paper, makes codes so small at first that the rate wins before the decoder has learned to read them. During training and in
     `evaluate` the echoes come from the batch itself, which must therefore hold more than `depth` examples (unless `replace`).
     Source: Brekelmans, Moyer, Galstyan & Ver Steeg 2019, "Exact rate-distortion in autoencoders via Echo noise".
     """
 
-    def __init__(self, hidden=(400,), latent=20, activation=Tanh, pixels=784, depth=99, replace=False):
+    def __init__(self, hidden=(400,), latent=20, activation=ReLU, pixels=784, depth=99, replace=False, bound=16.0):
         check_latent("EchoVAE", latent)
         super().__init__(mlp(pixels, *hidden, 2 * latent, activation=activation), mlp(latent, *hidden[::-1], pixels, activation=activation),
                          latent)
-        self.depth, self.replace, self.log_scale = depth, replace, math.log(largest_scale(depth))
+        self.depth, self.replace, self.bound, self.log_scale = depth, replace, bound, math.log(largest_scale(depth, bound))
 
     def encode(self, x):
         """x (N, pixels) -> m and log s, (N, latent) each."""
         h = self.encoder(x)
-        return ops.tanh(h[:, :self.latent]), ops.log_sigmoid(h[:, self.latent:]) + self.log_scale
+        m = ops.tanh(h[:, :self.latent] * (1 / math.sqrt(self.bound))) * self.bound
+        return m, ops.log_sigmoid(h[:, self.latent:]) + self.log_scale
 
     def forward(self, x):
         """x (N, pixels) -> logits, z, m, log s, with noise from the other examples of x."""
