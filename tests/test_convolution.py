@@ -223,7 +223,7 @@ def convolutional_nets():
                                    nn.Flatten(), nn.Linear(16 * 4, 1))
     generator = nn.Sequential(nn.Linear(5, 16 * 4), nn.Unflatten(16, 2, 2), nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.BatchNorm2d(8),
                               nn.ReLU(), nn.ConvTranspose2d(8, 3, 4, 2, 1), nn.Tanh())
-    mixed = nn.Sequential(nn.Conv2d(3, 8, 3, padding="same"), nn.ELU(), nn.MaxPool2d(2), nn.Dropout(0.2), nn.Upsample(2),
+    mixed = nn.Sequential(nn.Conv2d(3, 8, 3, padding="same"), nn.ELU(), nn.MaxPool2d(2), nn.Dropout(0.2), nn.Upsample(scale_factor=2),
                           nn.Conv2d(8, 4, 5, padding=2), nn.Softplus(), nn.AvgPool2d(2), nn.Sigmoid(), nn.Conv2d(4, 6, 1), nn.Flatten())
     return {"critic": (critic(), (2, 3, 8, 8)), "generator": (nn.Sequential(generator, critic()), (2, 5)), "mixed": (mixed, (2, 3, 8, 8))}
 

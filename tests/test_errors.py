@@ -95,7 +95,7 @@ CASES = {
     "pool padding": (lambda: tg.max_pool2d(IMAGES, 2, padding=2), ValueError,
                      "max_pool2d: padding ((2, 2), (2, 2)) is more than half of kernel_size (2, 2)"),
     "pool of nothing": (lambda: nn.MaxPool2d(0)(IMAGES), ValueError, "max_pool2d: kernel_size 0 is not an integer or a pair"),
-    "scale 1.5": (lambda: nn.Upsample(1.5)(IMAGES), ValueError, "upsample: scale_factor 1.5 is not an integer or a pair"),
+    "scale 1.5": (lambda: nn.Upsample(scale_factor=1.5)(IMAGES), ValueError, "upsample: scale_factor 1.5 is not an integer or a pair"),
     "upsample mode": (lambda: tg.upsample(IMAGES, 2, "cubic"), ValueError,
                       "upsample: mode 'cubic'; the modes are \"nearest\" and \"bilinear\""),
     "layer sizes": (lambda: nn.Linear(0, 2), ValueError, "Linear: in_features = 0 is not a positive integer"),

@@ -28,7 +28,7 @@ ROWS = normal(4, 6)
     (nn.LayerNorm((8, 8), 0.1), X, lambda m, x: tg.layer_norm(x, (8, 8), eps=0.1)),
     (nn.MaxPool2d(3, 2, 1), X, lambda m, x: tg.max_pool2d(x, 3, stride=2, padding=1)),
     (nn.AvgPool2d(3, 2, 1, count_include_pad=False), X, lambda m, x: tg.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)),
-    (nn.Upsample(2), X, lambda m, x: tg.upsample(x, 2)),
+    (nn.Upsample(scale_factor=2), X, lambda m, x: tg.upsample(x, 2)),
     (nn.Upsample(scale_factor=(2, 3), mode="bilinear"), X, lambda m, x: tg.upsample(x, (2, 3), "bilinear")),
     (nn.Flatten(), X, lambda m, x: tg.reshape(x, (3, 128))),
     (nn.Unflatten(3, 2), ROWS, lambda m, x: tg.reshape(x, (4, 3, 2))),

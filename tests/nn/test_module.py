@@ -217,7 +217,7 @@ def test_repr_prints_the_tree():
 
 
 def test_every_layer_has_a_repr():
-    for layer in (nn.Flatten(), nn.Unflatten(2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Upsample(2), nn.Dropout(0.2), nn.ELU(),
+    for layer in (nn.Flatten(), nn.Unflatten(2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Upsample(scale_factor=2), nn.Dropout(0.2), nn.ELU(),
                   nn.Embedding(3, 2), nn.LayerNorm(3), nn.BatchNorm1d(3), nn.ConvTranspose2d(1, 2, 3), nn.Tanh(), nn.Sigmoid(), nn.Softplus()):
         assert repr(layer).startswith(type(layer).__name__ + "(")
 

@@ -60,8 +60,8 @@ class GNet(Sequential):
         rows, columns = quarter("GNet", image)
         super().__init__(
             Linear(z_dim, 32 * rows * columns), LeakyReLU(0.2), Unflatten(32, rows, columns),
-            Upsample(2), Conv2d(32, 16, 3, 1, 1), LeakyReLU(0.2),
-            Upsample(2), Conv2d(16, 8, 3, 1, 1), LeakyReLU(0.2),
+            Upsample(scale_factor=2), Conv2d(32, 16, 3, 1, 1), LeakyReLU(0.2),
+            Upsample(scale_factor=2), Conv2d(16, 8, 3, 1, 1), LeakyReLU(0.2),
             Conv2d(8, image[0], 3, 1, 1), Sigmoid())
         _start_with(self, init.kaiming_uniform_)
 

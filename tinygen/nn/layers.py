@@ -174,9 +174,9 @@ class AvgPool2d(Module):
 
 
 class Upsample(Module):
-    """tinygen.upsample."""
+    """tinygen.upsample. The factor goes by name, since PyTorch's first position is a size."""
 
-    def __init__(self, scale_factor=2, mode="nearest"):
+    def __init__(self, *, scale_factor=2, mode="nearest"):
         self.scale_factor, self.mode = scale_factor, mode
 
     def forward(self, x):
