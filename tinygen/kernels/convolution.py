@@ -339,14 +339,15 @@ def correlate_transposed(y, w, bias, stride, padding, dilation, out):
     down = phases(out.shape[1], y.shape[1], w.shape[0], sh, dh, top)
     across = phases(out.shape[2], y.shape[2], w.shape[1], sw, dw, left)
     around = tuple(tuple(max([0] + [pads[end] for _, taps, pads in axis if taps]) for end in (0, 1)) for axis in (down, across))
+    turned = xp(y).ascontiguousarray(w.transpose(0, 1, 3, 2))                            # (kh, kw, O, C), once for all phases
     products = []
     for u, taps_h, (before_h, _) in down:
         for v, taps_w, (before_w, _) in across:
             part = out[:, u::sh, v::sw]
             if taps_h and taps_w:
-                turned = w[taps_h][:, taps_w].transpose(0, 1, 3, 2)                              # (taps, taps, O, C)
+                taps = turned[taps_h[-1]::sh, taps_w[-1]::sw][::-1, ::-1]
                 corner = around[0][0] - before_h, around[1][0] - before_w
-                products.append(_product(part, xp(y).ascontiguousarray(turned), bias, (1, 1), dilation, corner))
+                products.append(_product(part, xp(y).ascontiguousarray(taps), bias, (1, 1), dilation, corner))
             else:
                 part[...] = 0 if bias is None else bias
     if products and out.size:
