@@ -34,7 +34,8 @@ def main(*operations, data="mnist-mini", images=100, hidden=128, latent=10, seed
     for name in chosen:
         if name not in OPERATIONS:
             near = difflib.get_close_matches(name, OPERATIONS, 1)
-            raise ValueError(f"explain: there is no operation {name!r}{f'; did you mean {near[0]}?' if near else ''}; there are {', '.join(sorted(OPERATIONS))}")
+            raise ValueError(f"explain: there is no operation {name!r}{f'; did you mean {near[0]}?' if near else ''}; there are "
+                             f"{', '.join(sorted(OPERATIONS))}")
     for name in chosen:
         print(f"\n---- tinygen.explain(tinygen.{name}) ----\n")
         tg.explain(OPERATIONS[name])

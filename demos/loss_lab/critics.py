@@ -1,8 +1,8 @@
 """Optimal critics against trained ones on the line, for the losses whose best critic is no ratio of densities: hinge and Wasserstein.
 
 Hinge: D* = sign(p - q). Wasserstein: on the line the best function of slope at most 1 has D*' = sign(Q - P), with the distribution functions
-P and Q of data and samples, since E_p D - E_q D = integral of D' (Q - P); it is free up to a constant, which is fitted here, and with clipped weights up to a scale, which is fitted too. (For
-the logarithmic losses and least squares see the demo gan_losses.)
+P and Q of data and samples, since E_p D - E_q D = integral of D' (Q - P). It is free up to a constant, which is fitted here, and with clipped
+weights up to a scale, which is fitted too. (For the logarithmic losses and least squares see the demo gan_losses.)
 """
 import math
 
@@ -69,5 +69,6 @@ def compare(steps, seed=0, cells=601):
 def figure(x, p, q, curves):
     """The densities, and a panel for each loss."""
     panels = {"density": {"data, $p$": p, "samples, $q$": q}}
-    panels |= {f"critic, {name}{' (scaled)' if name == 'wgan' else ''}": {"optimal": best, "trained": found} for name, (best, found) in curves.items()}
+    for name, (best, found) in curves.items():
+        panels["critic, wgan (scaled)" if name == "wgan" else f"critic, {name}"] = {"optimal": best, "trained": found}
     return figures.line_panels(x, panels, xlabel="$x$", columns=2, title="Critics on the line: data N(0, 1), samples N(0.5, 2²)")

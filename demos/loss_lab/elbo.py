@@ -4,7 +4,8 @@ p(z) = N(0, 1), p(x|z) = N(z, t^2), q(z|x) = N(mu, sigma^2): everything is known
 
     ELBO(mu, sigma) = -((x - mu)^2 + sigma^2) / (2 t^2) - 1/2 log(2 pi t^2) - 1/2 (mu^2 + sigma^2 - 1 - log sigma^2)
 
-as well as its top, the exact posterior mu = x / (1 + t^2), sigma^2 = t^2 / (1 + t^2), where the ELBO is log p(x). A gradient is made from one
+as well as its top, the exact posterior mu = x / (1 + t^2), sigma^2 = t^2 / (1 + t^2), where the ELBO is log p(x). Eq. 1 takes the KL in
+closed form, Eq. 2 samples everything, the path derivative is Eq. 2 with gradients through the sample alone. A gradient is made from one
 number of noise, so the cloud of many is a curve; for the path derivative at the posterior it is a point. (The variances over sigma alone,
 against their closed forms, are in the demo estimators.)
 """
@@ -15,8 +16,7 @@ import numpy as np
 import tinygen as tg
 from tinygen import figures, losses
 
-RATES = {"Eq. 1: KL in closed form": lambda z, mu, logvar: losses.rate(mu, logvar), "Eq. 2: everything sampled": losses.sampled_rate,
-         "Eq. 2, path derivative": losses.path_derivative_rate}
+from demos.estimators import RATES
 
 
 def surface(mu, sigma, x, t):

@@ -78,15 +78,17 @@ def storyboard(games, real, count=4):
     """The games from start to end on one page: a row for each loss, `count` moments in it."""
     length = len(next(iter(games.values())))
     chosen = np.unique(np.linspace(0, length - 1, count).round().astype(int))
-    panels = {f"{name}, step {moments[i].step}\nmean push {moments[i].strength:.2g}": moments[i].panel for name, moments in games.items() for i in chosen}
-    return figures.critic_panels(panels, LIMITS, real=real, columns=len(chosen), title="One game under each loss: arrows show where each sample is pushed")
+    panels = {f"{name}, step {moments[i].step}\nmean push {moments[i].strength:.2g}": moments[i].panel
+              for name, moments in games.items() for i in chosen}
+    return figures.critic_panels(panels, LIMITS, real=real, columns=len(chosen),
+                                 title="One game under each loss: arrows show where each sample is pushed")
 
 
 def strengths(games):
     """The mean push over the steps of the game, a line for each loss."""
     steps = np.array([moment.step for moment in next(iter(games.values()))])
-    return figures.line_panels(steps, {"mean length of the push on a sample": {name: np.array([m.strength for m in moments]) for name, moments in games.items()}},
-                               xlabel="step", logy=True)
+    pushes = {name: np.array([moment.strength for moment in moments]) for name, moments in games.items()}
+    return figures.line_panels(steps, {"mean length of the push on a sample": pushes}, xlabel="step", logy=True)
 
 
 def real_points(data, seed, count=2000):

@@ -112,4 +112,4 @@ def test_gradients_are_those_of_the_surface_on_average():
         drawn = elbo.gradients(name, mu, sigma, x, t, 40_000)
         assert drawn.mean(axis=0) == pytest.approx(expected, abs=5 * (drawn.std(axis=0) / 200).max())
     mu, sigma = elbo.posterior(x, t)
-    assert np.abs(elbo.gradients("Eq. 2, path derivative", mu, sigma, x, t, 100)).max() < 1e-12
+    assert np.abs(elbo.gradients("path derivative", mu, sigma, x, t, 100)).max() < 1e-12

@@ -11,7 +11,8 @@ _REACH = 0.25                            # of the x axis: how far from its point
 def gradient_clouds(x, y, values, panels, *, best=None, xlabel="", ylabel="", label="", title=None):
     """A function of two parameters, and at some points the gradients that each estimator draws, every draw a dot.
 
-    x (W,), y (H,), values (H, W): the function on a grid, drawn as grey bands called `label`, dark where it is low; best: the point of its optimum, a star.
+    x (W,), y (H,), values (H, W): the function on a grid, drawn as grey bands called `label`, dark where it is low; best: the point of its
+    optimum, a star.
     panels = {panel title: (points (P, 2), gradients (P, K, 2))}: a dot stands where a step along its gradient leads, an arrow shows the
     mean of the K. The step is one for all panels, so that clouds can be compared. Returns a Figure.
     """
