@@ -8,7 +8,8 @@ generator loss, is for the best discriminator of each loss
     least squares        -t t', t = tanh(l / 2) = D*, for the codes (-1, 1, 0): t is flat where D is sure
     Wasserstein          the slope of the best critic, 1 towards the data
 
-so a loss that does not saturate in D(x) still does in x where D* itself is flat. Source: Arjovsky & Bottou 2017, theorems 2.4 and 2.6.
+so a loss that does not saturate in D(x) still does in x where D* itself is flat. A critic of slope k under a penalty lambda (k - 1)^2 does
+not stop at 1: it maximises k d - lambda (k - 1)^2, at k = 1 + d / (2 lambda). Source: Arjovsky & Bottou 2017, theorems 2.4 and 2.6.
 """
 import numpy as np
 
