@@ -1,4 +1,4 @@
-"""What each divergence sees as two distributions slide apart: values, gradients, noise floors (sheets 001 3e, 002 4.1).
+"""What each divergence sees as two distributions slide apart: values, gradients, noise floors [001.3e, 002.4.1]
 
 Two Gaussians of one width, and two uniforms, at a growing distance. KL grows without bound and is infinite as soon
 as the supports differ; JS and total variation stop at log 2 and at 1, and their gradients vanish; MMD stops beyond
@@ -70,8 +70,8 @@ def sliding_gaussians(shifts, sigma, bandwidth=1.0, samples=400, seed=0):
 def gaussians_figure(shifts, values, gradients, sigma):
     """Values and derivatives of `sliding_gaussians` side by side; KL, which outgrows the others, ends where it leaves the frame."""
     shown = lambda curves: {name: np.where(curve <= 3, curve, np.nan) if name == "KL" else curve for name, curve in curves.items()}
-    return line_panels(shifts, {"value": shown(values), "gradient by the shift": shown(gradients)}, xlabel=f"shift of two Gaussians of sigma {sigma:g}",
-                       title="What each divergence sees as two Gaussians slide apart")
+    return line_panels(shifts, {"value": shown(values), "gradient by the shift": shown(gradients)},
+                       xlabel=f"shift of two Gaussians of sigma {sigma:g}", title="What each divergence sees as two Gaussians slide apart")
 
 
 def sliding_uniforms(shifts, background=0.01, cells=1000):

@@ -1,4 +1,4 @@
-"""Gradients and regularisation, measured: least squares, weight decay, learned hyper-parameters (sheet 002, 1 and 2).
+"""Gradients and regularisation, measured: least squares, weight decay, learned hyper-parameters [002.1, 002.2]
 
 1. The gradient of least squares three ways: closed form, autograd, finite differences.
 2. Weight decay per epoch against exp(-eta lambda / m): where it rules, and where it ends.
@@ -29,22 +29,24 @@ def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, seed=0, out="r
     with Run(out, settings) as run:
         x, w, y = least_squares_problem(seed)
         closed, by_autograd, by_differences = three_gradients(x, w, y)
-        print(f"least squares: autograd off by {np.abs(by_autograd - closed).max():.1e}, central differences by {np.abs(by_differences - closed).max():.1e}")
+        errors = [np.abs(found - closed).max() for found in (by_autograd, by_differences)]
+        print(f"least squares: autograd off by {errors[0]:.1e}, central differences by {errors[1]:.1e}")
         run.figure("finite-differences", differences_figure(x, w, y))
 
         studies = {cost: weight_decay(cost, images, epochs, eta, decay, batch, seed) for cost in ("quadratic", "cross-entropy")}
         for cost, study in studies.items():
-            print(f"weight decay, {cost}: epoch 1 shrinks the weights by {study.factor[0]:.4f}, exp(-eta lambda/m) = {math.exp(-eta * decay / batch):.4f}; "
-                  f"decay / gradient {study.ratio[0]:.1f} at first, {study.ratio[-1]:.2f} at last; final rms weight {study.rms[-1]:.4f}, "
-                  f"1/sqrt(weights) = {study.count ** -0.5:.4f}")
+            print(f"weight decay, {cost}: epoch 1 multiplies the weights by {study.factor[0]:.4f}, exp(-eta lambda/m) = "
+                  f"{math.exp(-eta * decay / batch):.4f}; decay / gradient {study.ratio[0]:.1f} at first, {study.ratio[-1]:.2f} at last; "
+                  f"final rms weight {study.rms[-1]:.4f}, 1/sqrt(weights) = {study.count ** -0.5:.4f}")
         run.figure("weight-decay", weight_decay_figure(studies, math.exp(-eta * decay / batch)))
 
         problem = RidgeProblem(seed)
-        paths = {"lambda, validation": learn_hyperparameters(problem, learn_eta=False, eta=0.5), "both, validation": learn_hyperparameters(problem),
-                 "both, training": learn_hyperparameters(problem, "training")}
+        paths = {"lambda, validation": learn_hyperparameters(problem, learn_eta=False, eta=0.5),
+                 "both, validation": learn_hyperparameters(problem), "both, training": learn_hyperparameters(problem, "training")}
         best, unstable = problem.best_decay(), 2 / largest_curvature(problem, 0.1)
-        print("; ".join(f"{name}: lambda {path['lambda'][-1]:.4f}, largest loss on the way {path['loss'].max():.3g}" for name, path in paths.items())
-              + f"; best lambda on a grid {best:.4f}, unstable above eta {unstable:.3f}")
+        for name, path in paths.items():
+            print(f"learned, {name}: lambda {path['lambda'][-1]:.4f}, largest loss on the way {path['loss'].max():.3g}")
+        print(f"best lambda on a grid {best:.4f}, unstable above eta {unstable:.3f}")
         run.figure("learned", learned_figure(paths, best, unstable))
         run.figure("exploding", exploding_figure(problem))
         run.finish(autograd_error=np.abs(by_autograd - closed).max(), decay_factor=studies["quadratic"].factor[0],
@@ -88,9 +90,9 @@ def differences_figure(x, w, y):
     steps = np.geomspace(1e-13, 1, 53)
     error = lambda central: np.array([np.linalg.norm(differences(x, w, y, s, central) - closed) / size for s in steps])
     own = np.linalg.norm(by_autograd - closed) / size
-    return line_panels(steps, {"relative error": {"forward differences": error(False), "central differences": error(True)}}, logx=True, logy=True,
-                       xlabel="step of the differences", guides={"relative error": {f"autograd {own:.0e}": own}} if own else None,
-                       title="Gradient of least squares against its closed form")
+    return line_panels(steps, {"relative error": {"forward differences": error(False), "central differences": error(True)}},
+                       guides={"relative error": {f"autograd {own:.0e}": own}} if own else None, logx=True, logy=True,
+                       xlabel="step of the differences", title="Gradient of least squares against its closed form")
 
 
 # ---- 2. weight decay -------------------------------------------------------------------------------------------------------------
@@ -150,7 +152,8 @@ def weight_decay(cost="quadratic", images=1000, epochs=30, eta=0.5, decay=5.0, b
             free.step(gradients[2:])
         after = [w.numpy() for w in weights]
         moved = [b - a - d for b, a, d in zip(before, after, decayed)]              # what the gradient steps added up to
-        rows.append((norm(after) / norm(before), norm(decayed) / norm(moved), np.mean(ratios), norm(after) / math.sqrt(count), np.mean(saturated), right / images))
+        rows.append((norm(after) / norm(before), norm(decayed) / norm(moved), np.mean(ratios), norm(after) / math.sqrt(count),
+                     np.mean(saturated), right / images))
     return DecayStudy(*(np.array(column) for column in zip(*rows)), count)
 
 
@@ -247,6 +250,8 @@ def exploding_figure(problem, decay=0.1):
     """|d loss / d eta| by eta, for several numbers of training steps: beyond 2 / (largest curvature) it grows exponentially with them."""
     top = largest_curvature(problem, decay)
     etas = np.linspace(0.2, 2.6, 33) / top
-    sizes = {f"{steps} steps": np.array([abs(hyper_gradient(problem, math.log(e), math.log(decay), steps)[1]) / e for e in etas]) for steps in (5, 15, 45)}
-    return line_panels(etas * top, {"|d validation loss / d eta|": sizes}, xlabel="eta times the largest curvature (stable below 2)", logy=True,
+    size = lambda eta, steps: abs(hyper_gradient(problem, math.log(eta), math.log(decay), steps)[1]) / eta
+    sizes = {f"{steps} steps": np.array([size(eta, steps) for eta in etas]) for steps in (5, 15, 45)}
+    return line_panels(etas * top, {"|d validation loss / d eta|": sizes}, logy=True,
+                       xlabel="eta times the largest curvature (stable below 2)",
                        title="Where learning eta fails: the gradient through training explodes")

@@ -1,4 +1,4 @@
-"""Every written question of the five sheets: the answer, the computation, the number.
+"""Every written question of the five sheets: the answer, the computation, the number [all]
 
     python -m demos answers                 all of them, in order
     python -m demos answers 001.3e 004.4a   some

@@ -75,7 +75,7 @@ def check(name, computed, expected, tolerance=1e-9, *, sheet=None):
     elif expected == 0:
         shown = f"{number(computed)} = 0 (within {tolerance:.1g})"
     else:
-        shown = f"{number(computed)} = {number(expected)} (within {tolerance:.1g})" if math.isfinite(expected) else f"{number(computed)} = {number(expected)}"
+        shown = f"{number(computed)} = {number(expected)}" + (f" (within {tolerance:.1g})" if math.isfinite(expected) else "")
     if sheet is not None:
         wrong = not _near(np.asarray(sheet, float), computed, tolerance)
         shown += f"; the sheet says {number(sheet)}, which is {'wrong' if wrong else 'the same'}"
@@ -112,14 +112,16 @@ def answer(question):
 
 
 def chosen(ids):
-    """The questions of these ids, a sheet's number standing for all of its questions, in the order of the sheets; all where none is given.
+    """The questions whose ids begin with one of `ids` ("001.3e", "001.3", "001"), in the order of the sheets; all where none is given.
 
-    Raises ValueError for an id that is no question."""
-    unknown = [id for id in ids if not any(q == id or q.startswith(f"{id}.") for q in QUESTIONS)]
+    Raises ValueError for what begins no id.
+    """
+    unknown = [id for id in ids if not any(q.startswith(id) for q in QUESTIONS)]
     if unknown:
         near = difflib.get_close_matches(unknown[0], QUESTIONS, 3, 0.5)
-        raise ValueError(f"there is no question {unknown[0]}" + (f"; did you mean {' or '.join(near)}?" if near else "; ids look like 001.3e"))
-    return [q for id, q in sorted(QUESTIONS.items()) if not ids or any(id == i or id.startswith(f"{i}.") for i in ids)]
+        remedy = f"did you mean {' or '.join(near)}?" if near else "ids look like 001.3e, sheets like 001"
+        raise ValueError(f"there is no question {unknown[0]}; {remedy}")
+    return [q for id, q in sorted(QUESTIONS.items()) if not ids or id.startswith(tuple(ids))]
 
 
 def number(x):

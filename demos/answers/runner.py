@@ -9,7 +9,7 @@ from tinygen.figures import save
 from . import (sheet000_echo, sheet000_gan, sheet001_coding, sheet001_gan, sheet001_vae, sheet002_autoencoders, sheet002_gan,  # noqa: F401
                sheet002_gradients, sheet003, sheet004_priors, sheet004_training)
 from .questions import QUESTIONS, Check, Drawing, answer, chosen
-from .training import use_runs
+from .training import see_also, use_runs
 
 WIDTH = 118
 
@@ -46,14 +46,15 @@ def _run(questions, figures, text, out):
             print(verdict(result), flush=True)
         results.append(result)
     failed = [r.question.id for r in results if not r.passed]
-    print(f"{len(results) - len(failed)} of {len(results)} questions PASS, {sum(isinstance(c, Check) for r in results for c in r.lines)} checks, "
-          f"{time.perf_counter() - start:.0f} s" + (f"; FAIL: {', '.join(failed)}" if failed else ""))
+    checks = sum(isinstance(line, Check) for result in results for line in result.lines)
+    print(f"{len(results) - len(failed)} of {len(results)} questions PASS, {checks} checks, {time.perf_counter() - start:.0f} s"
+          + (f"; FAIL: {', '.join(failed)}" if failed else ""))
     if failed:
         raise SystemExit(1)
 
 
 def full(result, drawn=()):
-    """The whole answer as text: the question, the answer in words, every computed line, the verdict."""
+    """The whole answer as text: the question, the answer in words, every computed line, figures, other demos, the verdict."""
     question = result.question
     lines = [f"{question.id}  {question.title}"]
     lines += [textwrap.indent(question.answer, "    "), ""]
@@ -63,6 +64,7 @@ def full(result, drawn=()):
         elif not isinstance(line, Drawing):
             lines.append(_hanging(f"      {line.text}"))
     lines += [f"    figure: {path}" for path in drawn]
+    lines += [f"    see also: {demo}" for demo in see_also(question.id)]
     return "\n".join([*lines, verdict(result)])
 
 

@@ -34,10 +34,12 @@ def linear_gaussian_vae(source_variance, decoder_variance, beta):
 
 @question("000.1a", "The beta-VAE at beta -> 0 and beta -> infinity")
 def extremes():
-    """beta -> 0: a deterministic autoencoder. Each q(z|x) shrinks to a point, the rate grows up to log N on N images, reconstructions are at
-    their best, and samples from the prior are garbage, because the codes cover almost nothing of it.
-    beta -> infinity: q(z|x) = p(z). The rate is 0, z says nothing of x, and the decoder gives the mean image for every z.
-    In between (source variance L, decoder variance s2, linear):  R = 1/2 log(L / (beta s2)), D = beta s2, until beta s2 = L; then R = 0, D = L."""
+    """beta -> 0: a deterministic autoencoder. Each q(z|x) shrinks to a point, the rate grows up to log N on N images,
+    reconstructions are at their best, and samples from the prior are garbage, because the codes cover almost nothing
+    of it.
+    beta -> infinity: q(z|x) = p(z). The rate is 0, z says nothing of x, and the decoder gives the mean image for
+    every z. In between (source variance L, decoder variance s2, linear):  R = 1/2 log(L / (beta s2)), D = beta s2,
+    until beta s2 = L; then R = 0, D = L."""
     source, decoder = 2.0, 0.5
     for beta in (0.1, 1.0, 3.0, 8.0):
         rate, distortion = linear_gaussian_vae(source, decoder, beta)
@@ -47,7 +49,8 @@ def extremes():
     codes = np.linspace(-3, 3, 8)                       # N = 8 images encoded almost deterministically
     narrow = [normal(m, 0.02) for m in codes]
     marginal = sum(narrow) / len(narrow)
-    yield check("beta -> 0: rate of 8 images with sigma = 0.02, against log 8", np.mean([kl(q, marginal, dx=DX) for q in narrow]), math.log(8), 1e-9)
+    yield check("beta -> 0: rate of 8 images with sigma = 0.02, against log 8", np.mean([kl(q, marginal, dx=DX) for q in narrow]),
+                math.log(8), 1e-9)
     covered = sum(normal()[np.abs(np.linspace(-20, 20, len(marginal)) - m) < 0.06].sum() * DX for m in codes)
     yield less("... share of the prior within three sigma of any code", covered, 0.15)
 
@@ -67,15 +70,17 @@ def extremes():
 
 @question("000.1b", "Why q(z) is hard with Gaussian encoders")
 def marginal():
-    """q(z) = 1/N sum_n N(z; mu_n, S_n) is a mixture of as many Gaussians as there are images: its entropy has no closed form, one value of its
-    density costs O(N), and the estimate from a minibatch is biased, because the logarithm of a mean is not the mean of the logarithms.
-    What it costs to use p(z) instead:  mean_n KL(q_n || p) = I(x; z) + KL(q(z) || p(z)),  exactly."""
+    """q(z) = 1/N sum_n N(z; mu_n, S_n) is a mixture of as many Gaussians as there are images: its entropy has no
+    closed form, one value of its density costs O(N), and the estimate from a minibatch is biased, because the
+    logarithm of a mean is not the mean of the logarithms. What it costs to use p(z) instead:  mean_n KL(q_n || p) =
+    I(x; z) + KL(q(z) || p(z)),  exactly."""
     means, sigmas = np.array([-2.0, -1.1, -0.3, 0.4, 1.5, 2.6]), np.array([0.3, 0.5, 0.2, 0.6, 0.4, 0.3])
     components = [normal(m, s) for m, s in zip(means, sigmas)]
     q, prior = sum(components) / 6, normal()
     information = np.mean([kl(c, q, dx=DX) for c in components])
     closed_forms = np.mean([kl_gaussian(m, s * s, 0, 1) for m, s in zip(means, sigmas)])
-    yield check("mean KL(q_n || p), closed form, against I(x;z) + KL(q(z) || p) by quadrature", closed_forms, information + kl(q, prior, dx=DX), 1e-6)
+    yield check("mean KL(q_n || p), closed form, against I(x;z) + KL(q(z) || p) by quadrature", closed_forms,
+                information + kl(q, prior, dx=DX), 1e-6)
     yield less("I(x; z) is below log N", information, math.log(6))
     log_q = np.log(q + 1e-300)
     biases = []
@@ -89,14 +94,15 @@ def marginal():
 
 @question("000.1c", "Two recursions of Echo noise")
 def recursion():
-    """z = m(x) + s(x) z1 = m(x) + s(x) [m(x1) + s(x1) z2] = m(x) + s(x) m(x1) + s(x) s(x1) m(x2) + s(x) s(x1) s(x2) z3.
-    The coefficient of the remainder is a product of |s| < 1, so it converges in law, whatever the remainder is."""
+    """z = m(x) + s(x) z1 = m(x) + s(x) [m(x1) + s(x1) z2] = m(x) + s(x) m(x1) + s(x) s(x1) m(x2) + s(x) s(x1) s(x2)
+    z3. The coefficient of the remainder is a product of |s| < 1, so it converges in law, whatever the remainder is."""
     rng = np.random.default_rng(0)
     x, x1, x2 = rng.standard_normal((3, 1000))
     z3 = rng.standard_normal(1000)
     m, s = lambda x: np.tanh(2 * x), lambda x: 0.8 / (1 + x * x)
     nested = m(x) + s(x) * (m(x1) + s(x1) * (m(x2) + s(x2) * z3))
-    yield check("nested against expanded, 1000 draws", nested, m(x) + s(x) * m(x1) + s(x) * s(x1) * m(x2) + s(x) * s(x1) * s(x2) * z3, 1e-12)
+    yield check("nested against expanded, 1000 draws", nested, m(x) + s(x) * m(x1) + s(x) * s(x1) * m(x2) + s(x) * s(x1) * s(x2) * z3,
+                1e-12)
     for depth in (2, 4, 8):                             # m in {0, 1/2}, s = 1/2, remainder 0: the atoms are the binary fractions
         choices = np.array(list(itertools.product((0, 0.5), repeat=depth)))
         atoms = choices @ 0.5 ** np.arange(depth)
@@ -127,25 +133,28 @@ def rate():
     """Given x, z = m(x) + S(x) z1 is an affine image of z1, so H(z|x) = E log|det S(x)| + H(z), and
         KL(q(z|x) || q(z)) = I(x; z) = H(z) - H(z|x) = -E log|det S(x)| >= 0.
     The sheet's +E[log det S] has the wrong sign: with |s| < 1 it would be a negative KL.
-    The formula needs z to have a density. Where it has none (m in {0, 1/2}, s = 1/4: a Cantor set) it overstates I(x; z), which
-    never exceeds H(x), and on N data points never log N."""
+    The formula needs z to have a density. Where it has none (m in {0, 1/2}, s = 1/4: a Cantor set) it overstates I(x;
+    z), which never exceeds H(x), and on N data points never log N."""
     rng = np.random.default_rng(1)
     coin = lambda p: lambda n: (rng.random(n) < p).astype(float)
 
     x, z = echo(lambda x: x / 2, lambda x: 0.5, coin(0.5), 200_000, 40, rng)
-    yield check("m in {0, 1/2}, s = 1/2 gives U[0, 1]: W1 of 200,000 draws", wasserstein_1d(z, (np.arange(200_000) + 0.5) / 200_000), 0, 3e-3)
+    yield check("m in {0, 1/2}, s = 1/2 gives U[0, 1]: W1 of 200,000 draws", wasserstein_1d(z, (np.arange(200_000) + 0.5) / 200_000), 0,
+                3e-3)
     yield check("... I(x;z) from the histogram, against -log s", binned_information(x, z), -math.log(0.5), 1e-3, sheet=math.log(0.5))
 
     p = 0.3                                             # s depends on x: 0.3 where x = 1, 0.7 where x = 0; z is again uniform
     x, z = echo(lambda x: (1 - x) * p, lambda x: np.where(x == 1, p, 1 - p), coin(p), 200_000, 80, rng)
     formula = -(p * math.log(p) + (1 - p) * math.log(1 - p))
-    yield check("s = 0.3 with probability 0.3, else 0.7: I(x;z), against -E log s", binned_information(x, z, 100), formula, 3e-3, sheet=-formula)
+    yield check("s = 0.3 with probability 0.3, else 0.7: I(x;z), against -E log s", binned_information(x, z, 100), formula, 3e-3,
+                sheet=-formula)
 
     a, s = 0.8, 0.6
     x, z = echo(lambda x: a * x, lambda x: s, rng.standard_normal, 200_000, 60, rng)
     yield check("x ~ N(0, 1), m = 0.8 x, s = 0.6: var z, against a^2 / (1 - s^2)", z.var(), a * a / (1 - s * s), 0.01)
     correlation = np.corrcoef(x, z)[0, 1]
-    yield check("... I(x;z) = -1/2 log(1 - correlation^2), against -log s", -0.5 * math.log(1 - correlation ** 2), -math.log(s), 0.01, sheet=math.log(s))
+    yield check("... I(x;z) = -1/2 log(1 - correlation^2), against -log s", -0.5 * math.log(1 - correlation ** 2), -math.log(s), 0.01,
+                sheet=math.log(s))
 
     x, z = echo(lambda x: x / 2, lambda x: 0.25, coin(0.5), 200_000, 40, rng)
     cantor = binned_information(x, z)
@@ -155,13 +164,15 @@ def rate():
 
 @question("000.1e", "Sampling Echo noise")
 def sampling():
-    """The recursion never ends, and every level needs a new data point and its own encoding, so an exact draw costs infinitely many.
-    Scheme: bound |s(x)| <= r < 1; encode a batch once; take the x_k of each noise from the rest of the batch, none twice; stop at depth d, where
-    the rest is at most M r^d / (1 - r) for |m| <= M, below the precision of the floats; multiply the s in log space.
-    The levels then share one batch, so draws of a batch are slightly dependent: a bias that falls with the batch size."""
+    """The recursion never ends, and every level needs a new data point and its own encoding, so an exact draw costs
+    infinitely many. Scheme: bound |s(x)| <= r < 1; encode a batch once; take the x_k of each noise from the rest of
+    the batch, none twice; stop at depth d, where the rest is at most M r^d / (1 - r) for |m| <= M, below the
+    precision of the floats; multiply the s in log space. The levels then share one batch, so draws of a batch are
+    slightly dependent: a bias that falls with the batch size."""
     rng = np.random.default_rng(2)
     largest = largest_scale(100)
-    yield check("largest |s| for depth 100 in float32 (|m| <= 1), found by bisection: its r^100 / (1 - r) in units of 2^-23", largest ** 100 / (1 - largest) * 2 ** 23, 1, 1e-6)
+    yield check("largest |s| for depth 100 in float32 (|m| <= 1), found by bisection: its r^100 / (1 - r) in units of 2^-23",
+                largest ** 100 / (1 - largest) * 2 ** 23, 1, 1e-6)
     yield check("... which is about 0.84", largest, 0.84, 0.005)
 
     batches, size = 60, 150
@@ -171,8 +182,10 @@ def sampling():
     in_batch = lambda depth: np.stack([echo_noise(m[b], log_s[b], indices[b][:, :depth]) for b in range(batches)])
     whole = in_batch(140)
     for depth in (10, 30):
-        yield less(f"stopping at depth {depth} changes z by less than M r^d / (1 - r)", np.abs(in_batch(depth) - whole).max(), error_bound(largest, depth))
+        yield less(f"stopping at depth {depth} changes z by less than M r^d / (1 - r)", np.abs(in_batch(depth) - whole).max(),
+                   error_bound(largest, depth))
     s = np.exp(log_s)
     mean = m.mean() / (1 - s.mean())
     variance = ((m * m).mean() + 2 * (m * s).mean() * mean + (s * s).mean() * mean ** 2 - mean ** 2) / (1 - (s * s).mean())
-    yield check("variance of the noise by in-batch sampling, against the fixed point of the recursion", whole.var(), variance, 0.04 * variance)
+    yield check("variance of the noise by in-batch sampling, against the fixed point of the recursion", whole.var(), variance,
+                0.04 * variance)

@@ -17,20 +17,23 @@ from .training import trained
 
 @question("001.2b", "Densities and samplers")
 def densities():
-    """log N(z; mu, sigma^2 I) = -1/2 sum [(z - mu)^2 / sigma^2 + log sigma^2 + log 2 pi];  log Ber(x; p) = sum [x log p + (1 - x) log(1 - p)];
-    z = mu + sigma eps with eps ~ N(0, I), so that dz/dmu = 1 and dz/d sigma^2 = eps / (2 sigma): gradients pass through the draw;
-    x = [u < p] with u ~ U[0, 1], and no gradient passes."""
+    """log N(z; mu, sigma^2 I) = -1/2 sum [(z - mu)^2 / sigma^2 + log sigma^2 + log 2 pi];  log Ber(x; p) = sum [x log
+    p + (1 - x) log(1 - p)]; z = mu + sigma eps with eps ~ N(0, I), so that dz/dmu = 1 and dz/d sigma^2 = eps / (2
+    sigma): gradients pass through the draw; x = [u < p] with u ~ U[0, 1], and no gradient passes."""
     rng = np.random.default_rng(0)
     z, mu, variance = rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), rng.gamma(2, size=(50, 2))
-    yield check("logpdf_diagonal_gaussian of 50 points, against scipy.stats.norm", d.logpdf_diagonal_gaussian(z, mu, variance), stats.norm.logpdf(z, mu, np.sqrt(variance)).sum(1), 1e-10)
+    yield check("logpdf_diagonal_gaussian of 50 points, against scipy.stats.norm", d.logpdf_diagonal_gaussian(z, mu, variance),
+                stats.norm.logpdf(z, mu, np.sqrt(variance)).sum(1), 1e-10)
     x, p = (rng.random((50, 784)) < 0.3).astype(float), rng.uniform(0.01, 0.99, (50, 784))
-    yield check("logpdf_bernoulli of 50 images, against scipy.stats.bernoulli", d.logpdf_bernoulli(x, p), stats.bernoulli.logpmf(x, p).sum(1), 1e-9)
+    yield check("logpdf_bernoulli of 50 images, against scipy.stats.bernoulli", d.logpdf_bernoulli(x, p),
+                stats.bernoulli.logpmf(x, p).sum(1), 1e-9)
 
     tg.manual_seed(0)
     draws = d.sample_diagonal_gaussian(np.full((200_000, 1), 1.5), 0.49)
     yield check("mean of 200,000 draws of N(1.5, 0.49)", draws.mean(), 1.5, 5 * 0.7 / math.sqrt(200_000))
     yield check("their variance", draws.var(), 0.49, 5 * 0.49 * math.sqrt(2 / 200_000))
-    yield check("Kolmogorov-Smirnov distance to N(1.5, 0.49)", stats.kstest(draws[:, 0], "norm", (1.5, 0.7)).statistic, 0, 2 / math.sqrt(200_000))
+    yield check("Kolmogorov-Smirnov distance to N(1.5, 0.49)", stats.kstest(draws[:, 0], "norm", (1.5, 0.7)).statistic, 0,
+                2 / math.sqrt(200_000))
 
     def drawn(m, v):
         tg.manual_seed(7)
@@ -46,8 +49,8 @@ def densities():
 
 @question("001.2c", "The ELBO by both equations")
 def elbo_both():
-    """Eq. 2, one sample: log p(x|z) + log p(z) - log q(z|x), mean over the batch. Eq. 1 replaces the last two by -KL(q || p) in closed form.
-    On the same draws they differ; their expectations are equal."""
+    """Eq. 2, one sample: log p(x|z) + log p(z) - log q(z|x), mean over the batch. Eq. 1 replaces the last two by
+    -KL(q || p) in closed form. On the same draws they differ; their expectations are equal."""
     rng = np.random.default_rng(0)
     mu, variance = np.array([[0.7, -0.4]]), np.array([[0.3, 0.8]])
     x, decoder = (rng.random((1, 20)) < 0.4).astype(float), rng.standard_normal((2, 20))
@@ -59,7 +62,8 @@ def elbo_both():
     second, first = elbo(z, means, variances, images, p), elbo_closed_form(means, variances, images, p)
     error = 4 * (d.logpdf_diagonal_gaussian(z, 0.0, 1.0) - d.logpdf_diagonal_gaussian(z, means, variances)).std() / math.sqrt(draws)
     yield check("Eq. 2 over 200,000 draws, against Eq. 1 (four standard errors)", second, first, error)
-    by_hand = (stats.bernoulli.logpmf(x[0], p[0]).sum() + stats.norm.logpdf(z[0]).sum() - stats.norm.logpdf(z[0], mu[0], np.sqrt(variance[0])).sum())
+    log_q = stats.norm.logpdf(z[0], mu[0], np.sqrt(variance[0])).sum()
+    by_hand = stats.bernoulli.logpmf(x[0], p[0]).sum() + stats.norm.logpdf(z[0]).sum() - log_q
     yield check("Eq. 2 of one draw, against scipy", elbo(z[:1], mu, variance, x, p[:1]), by_hand, 1e-10)
     one = elbo_closed_form(mu, variance, x, p[:1])
     yield holds("Eq. 1 of the same draw is another number", abs(one - by_hand) > 1e-3, f"{float(one):.6f} and {by_hand:.6f}")
@@ -70,25 +74,29 @@ SMALL = {"epochs": 4, "images": 3000}
 
 @question("001.2d", "Training the VAE", trained=True)
 def training():
-    """784-500-(2, 2), decoder 2-500-784, 788,788 parameters with one hidden layer in the decoder; digits rounded to 0 and 1, Adam, minus the ELBO of
-    Eq. 2 in nats per image. (The sheet's text can be read as two hidden layers: 1,039,288.) It has learned something when it beats
-    the decoder that shows the mean image for every z."""
-    yield check("parameters, one hidden layer in the decoder", SheetVAE(1).count_parameters(), (784 + 1) * 500 + (500 + 1) * 4 + (2 + 1) * 500 + (500 + 1) * 784)
+    """784-500-(2, 2), decoder 2-500-784, 788,788 parameters with one hidden layer in the decoder; digits rounded to 0
+    and 1, Adam, minus the ELBO of Eq. 2 in nats per image. (The sheet's text can be read as two hidden layers:
+    1,039,288.) It has learned something when it beats the decoder that shows the mean image for every z."""
+    yield check("parameters, one hidden layer in the decoder", SheetVAE(1).count_parameters(),
+                (784 + 1) * 500 + (500 + 1) * 4 + (2 + 1) * 500 + (500 + 1) * 784)
     yield check("... two hidden layers", SheetVAE(2).count_parameters() - SheetVAE(1).count_parameters(), 500 * 501)
     run = trained("vae", SMALL)
     yield note(run.origin)
     test = tg.data.threshold(tg.data.load(run.settings["data"], "test")[0]).reshape(-1, 784)
     train = tg.data.threshold(tg.data.load(run.settings["data"], "train")[0]).reshape(-1, 784).astype(np.float64)
     mean = np.clip(train.mean(0), 1e-3, 1 - 1e-3)
-    yield less("-ELBO on the test set against the mean image, in nats", run.results["test -ELBO"], -d.logpdf_bernoulli(test.astype(np.float64), np.tile(mean, (len(test), 1))).mean())
-    yield check("its two parts, reconstruction and KL, add up", run.results["test reconstruction"] + run.results["test KL"], run.results["test -ELBO"], 1e-3)
+    yield less("-ELBO on the test set against the mean image, in nats", run.results["test -ELBO"],
+               -d.logpdf_bernoulli(test.astype(np.float64), np.tile(mean, (len(test), 1))).mean())
+    yield check("its two parts, reconstruction and KL, add up", run.results["test reconstruction"] + run.results["test KL"],
+                run.results["test -ELBO"], 1e-3)
 
 
 @question("001.2e", "What the trained VAE shows", trained=True)
 def visualisation():
-    """Left p(x|z) for z from the prior, right a sample of it: the probabilities are smooth, each sample is speckled, since the pixels are
-    independent given z. In the latent plane the digits form neighbourhoods although no label was used; 4 and 9, 3 and 8 overlap. Between
-    two means the decoder passes through intermediate shapes, some of them no digits."""
+    """Left p(x|z) for z from the prior, right a sample of it: the probabilities are smooth, each sample is speckled,
+    since the pixels are independent given z. In the latent plane the digits form neighbourhoods although no label was
+    used; 4 and 9, 3 and 8 overlap. Between two means the decoder passes through intermediate shapes, some of them no
+    digits."""
     run = trained("vae", SMALL)
     yield note(run.origin)
     figures = [f"{name}.png" for name in ("data_space", "latent_space", "interpolation")]

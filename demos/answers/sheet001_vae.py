@@ -28,7 +28,8 @@ def bernoulli_decoder():
     yhat = np.array([0.9, 0.2, 0.6, 0.05, 0.5, 0.75])
     images = np.array(list(itertools.product((0.0, 1.0), repeat=6)))
     log_p = tg.distributions.logpdf_bernoulli(images, np.tile(yhat, (64, 1)))
-    yield check("logpdf_bernoulli of all 64 images of 6 pixels, against the product", np.exp(log_p), np.prod(yhat ** images * (1 - yhat) ** (1 - images), axis=1), 1e-9)
+    yield check("logpdf_bernoulli of all 64 images of 6 pixels, against the product", np.exp(log_p),
+                np.prod(yhat ** images * (1 - yhat) ** (1 - images), axis=1), 1e-9)
     yield check("sum of p(x|z) over all images", np.exp(log_p).sum(), 1.0, 1e-9)
     draws = (np.random.default_rng(0).random((5000, 6)) < yhat).astype(float)
     fit = lambda p: (draws * np.log(p) + (1 - draws) * np.log(1 - p)).sum(axis=1).mean()
@@ -50,7 +51,8 @@ def encoder_outputs():
     mean, log_variance, factor = np.array([0.3, -0.2]), np.array([0.1, -0.4]), np.array([[1.2, 0.1], [0.3, 0.8]])
     identity = rank(lambda z, m: ((m - z) ** 2).sum() * -0.5, mean)
     diagonal = rank(lambda z, m, lv: ((m - z) ** 2 * tg.exp(-lv) + lv).sum() * -0.5, mean, log_variance)
-    full = rank(lambda z, m, a: (((z - m).reshape(1, 2) @ a) ** 2).sum() * -0.5 + tg.log(a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]), mean, factor)
+    full = rank(lambda z, m, a: (((z - m).reshape(1, 2) @ a) ** 2).sum() * -0.5 + tg.log(a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]), mean,
+                factor)
     yield check("free numbers of N(mu, I) in two dimensions", identity, 2, sheet=4)
     yield check("... of N(mu, diag(sigma^2))", diagonal, 4)
     yield check("... of N(mu, S), any covariance S", full, 5)
@@ -71,8 +73,9 @@ def elbo():
 
 @question("001.1d", "Properties of the KL divergence")
 def kl_properties():
-    """KL(p || q) >= 0, and it is zero only if p = q. It is not symmetric, so it is no distance, and it is infinite where p has mass and q has none.
-    It is jointly convex, unchanged by any invertible change of variable, and adds up over independent parts."""
+    """KL(p || q) >= 0, and it is zero only if p = q. It is not symmetric, so it is no distance, and it is infinite
+    where p has mass and q has none. It is jointly convex, unchanged by any invertible change of variable, and adds up
+    over independent parts."""
     rng = np.random.default_rng(0)
     p, q = rng.dirichlet(np.ones(4), (2, 10_000))
     yield less("0 is below the smallest KL of 10,000 random pairs", 0, kl(p, q).min())
@@ -81,16 +84,19 @@ def kl_properties():
                 f"{kl_gaussian(0, 1, 0, 4):.6f} and {kl_gaussian(0, 4, 0, 1):.6f}")
     yield check("KL((1/2, 1/2) || (1, 0))", kl([0.5, 0.5], [1.0, 0.0]), math.inf)
     pairs_p, pairs_q = (a[:, :, None] * b[:, None, :] for a, b in ((p[:5000], p[5000:]), (q[:5000], q[5000:])))
-    yield check("independent pairs: KL of the pair, against the sum of the two", kl(pairs_p.reshape(5000, 16), pairs_q.reshape(5000, 16)), kl(p[:5000], q[:5000]) + kl(p[5000:], q[5000:]), 1e-12)
+    yield check("independent pairs: KL of the pair, against the sum of the two", kl(pairs_p.reshape(5000, 16), pairs_q.reshape(5000, 16)),
+                kl(p[:5000], q[:5000]) + kl(p[5000:], q[5000:]), 1e-12)
 
 
 @question("001.1e", "Eq. 1 or Eq. 2")
 def two_estimators():
-    """Not the same: equal in expectation, different as estimators. Eq. 1 puts the KL in closed form and samples only log p(x|z); Eq. 2 samples all
-    three terms and works for any densities that can be evaluated. Neither has always the smaller variance. For z ~ N(0,1), x|z ~ N(z, t^2),
-    q = N(mu, s^2), one sample z = mu + s eps, the gradient by mu has the variance
+    """Not the same: equal in expectation, different as estimators. Eq. 1 puts the KL in closed form and samples only
+    log p(x|z); Eq. 2 samples all three terms and works for any densities that can be evaluated. Neither has always
+    the smaller variance. For z ~ N(0,1), x|z ~ N(z, t^2), q = N(mu, s^2), one sample z = mu + s eps, the gradient by
+    mu has the variance
         Eq. 1: s^2 / t^4,    Eq. 2: s^2 (1 + 1/t^2)^2,    Eq. 2, only along the path of z: (1/s - s (1 + 1/t^2))^2,
-    and the last vanishes at the exact posterior. The sheet's reason ("Eq. 1 needs two independent expectations") does not hold: its KL needs none."""
+    and the last vanishes at the exact posterior. The sheet's reason ("Eq. 1 needs two independent expectations") does
+    not hold: its KL needs none."""
     eps, weights = normal_nodes(16)
     mean_and_variance = lambda g: ((weights * g).sum(), (weights * g * g).sum() - (weights * g).sum() ** 2)
 
@@ -111,7 +117,8 @@ def two_estimators():
 
     for x, t, s, mu, where in ((1.0, 1.0, math.sqrt(0.5), 0.5, "exact posterior"), (1.3, 0.7, 0.9, 0.2, "elsewhere")):
         found = {name: mean_and_variance(g) for name, g in gradients(x, t, s, mu).items()}
-        yield check(f"{where} (t = {t:g}, s^2 = {s * s:.2f}): the three mean gradients, against (x - mu)/t^2 - mu", [f[0] for f in found.values()], (x - mu) / t ** 2 - mu, 1e-12)
+        yield check(f"{where} (t = {t:g}, s^2 = {s * s:.2f}): the three mean gradients, against (x - mu)/t^2 - mu",
+                    [f[0] for f in found.values()], (x - mu) / t ** 2 - mu, 1e-12)
         wanted = {"Eq. 1": s ** 2 / t ** 4, "Eq. 2": s ** 2 * (1 + 1 / t ** 2) ** 2, "Eq. 2, path": (1 / s - s * (1 + 1 / t ** 2)) ** 2}
         for name in wanted:
             yield check(f"... variance of the gradient, {name}", found[name][1], wanted[name], 1e-12)
@@ -126,8 +133,9 @@ def two_estimators():
 
 @question("001.1f", "Why an encoder is necessary")
 def no_encoder():
-    """With q(z|x) = N(0, I) for every x the KL is zero, but z says nothing of x. The decoder then maximises E_x E_z log p(x|z) with z independent
-    of x: by Jensen its best answer is the mean image for every z, and nothing is generated but that. Equality of KL and 0 is no virtue."""
+    """With q(z|x) = N(0, I) for every x the KL is zero, but z says nothing of x. The decoder then maximises E_x E_z
+    log p(x|z) with z independent of x: by Jensen its best answer is the mean image for every z, and nothing is
+    generated but that. Equality of KL and 0 is no virtue."""
     images = np.array([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [1, 0, 1, 0, 1, 0]])
     mean = images.mean(axis=0)
     entropy = -(mean * np.log(mean) + (1 - mean) * np.log(1 - mean)).sum()
@@ -163,16 +171,19 @@ def same():
 
 @question("001.1h", "KL of two Gaussians of equal variance")
 def equal_variances():
-    """KL(q || p) = E_q [(z - mu_p)^2 - (z - mu_q)^2] / (2 s^2) = (mu_q - mu_p)^2 / (2 s^2): the normalisers cancel, and symmetric it is here."""
+    """KL(q || p) = E_q [(z - mu_p)^2 - (z - mu_q)^2] / (2 s^2) = (mu_q - mu_p)^2 / (2 s^2): the normalisers cancel,
+    and symmetric it is here."""
     for mu_q, mu_p, s in ((0.5, 2.0, 0.8), (-1.0, 0.3, 1.7)):
-        yield check(f"N({mu_q:g}, {s:g}^2) to N({mu_p:g}, {s:g}^2): quadrature, against the formula", kl(normal(mu_q, s), normal(mu_p, s), dx=DX), (mu_q - mu_p) ** 2 / (2 * s * s), 1e-9)
+        yield check(f"N({mu_q:g}, {s:g}^2) to N({mu_p:g}, {s:g}^2): quadrature, against the formula",
+                    kl(normal(mu_q, s), normal(mu_p, s), dx=DX), (mu_q - mu_p) ** 2 / (2 * s * s), 1e-9)
         yield check("... the other way round", kl(normal(mu_p, s), normal(mu_q, s), dx=DX), (mu_q - mu_p) ** 2 / (2 * s * s), 1e-9)
 
 
 @question("001.1i", "The best q by a Lagrangian")
 def lagrangian():
-    """L = sum_z q [log p(x|z) - log(q / p(z))] - lambda (sum_z q - 1);  dL/dq = log p(x|z) - log(q / p(z)) - 1 - lambda = 0
-    gives q = p(x|z) p(z) exp(-1 - lambda); the constraint gives lambda = log p(x) - 1; so q = p(x|z) p(z) / p(x) = p(z|x), and the maximum is log p(x)."""
+    """L = sum_z q [log p(x|z) - log(q / p(z))] - lambda (sum_z q - 1);  dL/dq = log p(x|z) - log(q / p(z)) - 1 -
+    lambda = 0 gives q = p(x|z) p(z) exp(-1 - lambda); the constraint gives lambda = log p(x) - 1; so q = p(x|z) p(z)
+    / p(x) = p(z|x), and the maximum is log p(x)."""
     prior, likelihood, evidence, posterior = small_discrete_model(3, 7)
 
     def negative_bound(logits):
@@ -189,11 +200,13 @@ def lagrangian():
 
 @question("001.1j", "What q(z|x) should be")
 def which():
-    """(3), the posterior p(z|x). The prior ignores x; p(x|z) is not normalised over z and forgets the prior; p(x, z) sums to p(x), not to one."""
+    """(3), the posterior p(z|x). The prior ignores x; p(x|z) is not normalised over z and forgets the prior; p(x, z)
+    sums to p(x), not to one."""
     prior, likelihood, evidence, posterior = small_discrete_model(3, 7)
     bound = lambda q: (q * (np.log(likelihood) + np.log(prior) - np.log(q))).sum()
     yield check("ELBO of (3) p(z|x), against log p(x)", bound(posterior), math.log(evidence), 1e-12)
     yield less("ELBO of (1) p(z)", bound(prior), math.log(evidence))
     yield less("ELBO of (2) p(x|z), divided by its sum", bound(likelihood / likelihood.sum()), math.log(evidence))
-    yield holds("(2) and (4) are not distributions over z: their sums", abs(likelihood.sum() - 1) > 0.01 and abs(evidence - 1) > 0.01, f"{likelihood.sum():.4f} and p(x) = {evidence:.4f}")
+    yield holds("(2) and (4) are not distributions over z: their sums", abs(likelihood.sum() - 1) > 0.01 and abs(evidence - 1) > 0.01,
+                f"{likelihood.sum():.4f} and p(x) = {evidence:.4f}")
     yield check("(4) divided by its sum is (3)", prior * likelihood / (prior * likelihood).sum(), posterior, 1e-15)

@@ -1,7 +1,7 @@
 """Sheet 004, questions 1 to 3: the Wasserstein GAN in the plane, the VAE and the VAE-GAN of CIFAR-10.
 
 The full runs of questions 2 and 3 take long and are read from their folders. Where there are none, the same comparisons are computed in
-small: dense networks on the bundled clothes, a latent of 64 numbers, and Fréchet distances of pixels in place of the FID, which they are not.
+small: dense networks on the bundled clothes, a latent of 64 numbers, and Fréchet distances of pixels, which are not FID.
 """
 import numpy as np
 
@@ -15,26 +15,31 @@ from .questions import check, drawing, holds, less, note, question
 from .small import latent_scores, plane_gan
 from .training import latest, reported
 
-SMALL = "small, in its place: dense networks, a latent of 64, on 3,000 images of fashion-mini, 10 epochs; Fréchet distances on 20 principal axes of the pixels, which are not FID"
+SMALL = ("small, in its place: dense networks, a latent of 64, on 3,000 images of fashion-mini, 10 epochs; Fréchet distances on 20 principal "
+         "axes of the pixels, which are not FID")
 
 
 @question("004.1", "A Wasserstein GAN for two Gaussians", trained=True)
 def wasserstein_gan():
-    """Means (.5, .5) and (-.5, -.5): the print's "(0, 5, 0.5)" has three numbers; sigma = .10 is a standard deviation, though it says variance.
-    z ~ U[-1, 1] leaves the dimension open: from a single z the generator can only draw a curve, so two are used here. WGAN-GP, three or
-    more critic steps for each of the generator, Adam with betas (0.5, 0.9): it finds both modes, and a thin bridge between them remains."""
+    """Means (.5, .5) and (-.5, -.5): the print's "(0, 5, 0.5)" has three numbers; sigma = .10 is a standard
+    deviation, though it says variance. z ~ U[-1, 1] leaves the dimension open: from a single z the generator can only
+    draw a curve, so two are used here. WGAN-GP, three or more critic steps for each of the generator, Adam with betas
+    (0.5, 0.9): it finds both modes, and a thin bridge between them remains."""
     run = latest("gan_2d", target="bimodal", loss="wgan-gp")
     centres, sigma = tg.data.modes("bimodal")
     if run:
         yield note(run.origin + ": " + reported(run))
         yield check("modes hit in that run", run.results["modes"], 2)
-        yield less("... W1 to real samples, against three times that of two real samples", run.results["W1 to real"], 3 * run.results["W1 of two real samples"])
+        yield less("... W1 to real samples, against three times that of two real samples", run.results["W1 to real"],
+                   3 * run.results["W1 of two real samples"])
     found = plane_gan("bimodal", d_steps=3, d_lr=3e-3)
-    yield note(("beside it, " if run else "there is no finished run of gan_2d on bimodal; ") + "trained here, small: 300 generator steps, 3 critic steps each, widths 64, penalty 1")
+    yield note(("beside it, " if run else "there is no finished run of gan_2d on bimodal; ")
+               + "trained here, small: 300 generator steps, 3 critic steps each, widths 64, penalty 1")
     coverage = metrics.mode_coverage(found.snapshots[300], centres, sigma)
     floor = noise_floor(wasserstein, lambda n, rng: tg.data.sample("bimodal", n, rng), 500, repeats=3)
     yield check("modes hit", coverage.hit, 2)
-    yield less("W1 to 500 real samples, against before training", found.distance, float(wasserstein(found.snapshots[0], tg.data.sample("bimodal", 500, np.random.default_rng(0)))))
+    yield less("W1 to 500 real samples, against before training", found.distance,
+               float(wasserstein(found.snapshots[0], tg.data.sample("bimodal", 500, np.random.default_rng(0)))))
     yield note(f"{coverage}; W1 {found.distance:.3f}, noise floor {floor.mean:.3f}")
 
     def crowding(z_dim, count):                                     # mean distance to the nearest other sample
@@ -48,7 +53,8 @@ def wasserstein_gan():
     yield check("four times as many samples come closer by, from a z of one number, against 4 (a curve)", ratio[1], 4, 0.6)
     yield check("... from two, against 2 (an area)", ratio[2], 2, 0.3)
     real = tg.data.sample("bimodal", 2000, np.random.default_rng(1))
-    yield drawing("density", lambda: tg.figures.density_over_time(dict(list(found.snapshots.items())[1:]), real, limits=(-1.2, 1.2), title="WGAN-GP on two Gaussians"))
+    yield drawing("density", lambda: tg.figures.density_over_time({step: points for step, points in found.snapshots.items() if step}, real,
+                                                                  limits=(-1.2, 1.2), title="WGAN-GP on two Gaussians"))
 
 
 def cifar(model="vae", change="none"):
@@ -69,23 +75,26 @@ def described(run, what):
 
 @question("004.2.I", "The VAE of CIFAR-10: reconstruction and generation", trained=True)
 def cifar_generation():
-    """Reconstruction FID is the lower one: reconstructions are blurred, samples from the prior are blurred and also come from codes that q(z), the
-    aggregate of the encoder, seldom visits. Encoder 8,788,672 and decoder 8,944,195 parameters at a latent of 128."""
+    """Reconstruction FID is the lower one: reconstructions are blurred, samples from the prior are blurred and also
+    come from codes that q(z), the aggregate of the encoder, seldom visits. Encoder 8,788,672 and decoder 8,944,195
+    parameters at a latent of 128."""
     net = CifarVAE(128)
     yield check("parameters of the encoder, (mean, log-variance) heads of 128", net.encoder.count_parameters(), 8_788_672)
     yield check("parameters of the decoder", net.decoder.count_parameters(), 8_944_195)
     run = cifar()
     yield described(run, "VAE")
     if run:
-        yield less("FID on the test split: reconstruction against generation", run.results["reconstruction FID"], run.results["generation FID"])
+        yield less("FID on the test split: reconstruction against generation", run.results["reconstruction FID"],
+                   run.results["generation FID"])
     scores = latent_scores()
     yield less("small: distance of reconstructions against that of samples", scores["reconstruction"], scores["generation"])
 
 
 @question("004.2.II", "A linear layer on the latent", trained=True)
 def cifar_probe():
-    """Above chance, and below what the pixels themselves give to a linear layer or near it: the code is chosen to rebuild pixels, so it keeps
-    brightness, colour and layout, and spends nothing on what makes a class unless that costs many nats."""
+    """Above chance, and below what the pixels themselves give to a linear layer or near it: the code is chosen to
+    rebuild pixels, so it keeps brightness, colour and layout, and spends nothing on what makes a class unless that
+    costs many nats."""
     run = cifar()
     yield described(run, "VAE")
     if run:
@@ -95,13 +104,14 @@ def cifar_probe():
 
 @question("004.2.III", "An unsupervised change that helps the linear layer", trained=True)
 def cifar_change():
-    """Anything that makes the code keep more, or the right things: a smaller weight of the KL (more nats for the code), noise or turned images to
-    see through, views of one image told from others. A smaller weight buys accuracy and reconstruction, and pays with the samples, as q(z)
-    moves away from p(z)."""
+    """Anything that makes the code keep more, or the right things: a smaller weight of the KL (more nats for the
+    code), noise or turned images to see through, views of one image told from others. A smaller weight buys accuracy
+    and reconstruction, and pays with the samples, as q(z) moves away from p(z)."""
     base, changed = cifar(), best_change("vae")
     yield described(changed, "VAE, changed")
     if base and changed:
-        yield less(f"accuracy: plain against {changed.settings['change']}", base.results["probe accuracy"], changed.results["probe accuracy"])
+        yield less(f"accuracy: plain against {changed.settings['change']}", base.results["probe accuracy"],
+                   changed.results["probe accuracy"])
     plain, small_beta = latent_scores(), latent_scores(beta=0.1)
     yield less("small: accuracy of the linear layer: weight 1 against weight 0.1 of the KL", plain["probe"], small_beta["probe"])
     yield less("... distance of reconstructions: weight 0.1 against weight 1", small_beta["reconstruction"], plain["reconstruction"])
@@ -110,8 +120,9 @@ def cifar_change():
 
 @question("004.3a", "The VAE-GAN against the VAE", trained=True)
 def vae_gan():
-    """The discriminator's features replace the pixels in the reconstruction error, and the decoder must also fool it: samples and reconstructions get
-    texture, at the price of exact pixels. Its discriminator has 8,524,993 parameters; the three losses reach one network each."""
+    """The discriminator's features replace the pixels in the reconstruction error, and the decoder must also fool it:
+    samples and reconstructions get texture, at the price of exact pixels. Its discriminator has 8,524,993 parameters;
+    the three losses reach one network each."""
     yield check("parameters of the discriminator", Discriminator().count_parameters(), 8_524_993)
     yield check("... of all three", VAEGAN(128).count_parameters(), 8_788_672 + 8_944_195 + 8_524_993)
     vae, gan = cifar(), cifar("vae-gan")
@@ -125,8 +136,9 @@ def vae_gan():
 
 @question("004.3b", "A linear layer on the latent of the VAE-GAN", trained=True)
 def vae_gan_probe():
-    """The code must now rebuild features that tell real from made, not pixels: it keeps shape and texture, and less of exact brightness. Whether a
-    linear layer gains by it depends on the layer of the discriminator and on how long it was trained: it is measured."""
+    """The code must now rebuild features that tell real from made, not pixels: it keeps shape and texture, and less
+    of exact brightness. Whether a linear layer gains by it depends on the layer of the discriminator and on how long
+    it was trained: it is measured."""
     vae, gan = cifar(), cifar("vae-gan")
     yield described(gan, "VAE-GAN")
     if vae and gan:
@@ -139,12 +151,13 @@ def vae_gan_probe():
 
 @question("004.3c", "The change of task III on the VAE-GAN", trained=True)
 def vae_gan_change():
-    """The same change acts on the encoder's loss alone, so it carries over: a smaller weight of the KL lets more through. What it costs, here too, is
-    the match of q(z) and p(z), and with it the samples."""
+    """The same change acts on the encoder's loss alone, so it carries over: a smaller weight of the KL lets more
+    through. What it costs, here too, is the match of q(z) and p(z), and with it the samples."""
     base, changed = cifar("vae-gan"), best_change("vae-gan")
     yield described(changed, "VAE-GAN, changed")
     if base and changed:
-        yield less(f"accuracy: plain against {changed.settings['change']}", base.results["probe accuracy"], changed.results["probe accuracy"])
+        yield less(f"accuracy: plain against {changed.settings['change']}", base.results["probe accuracy"],
+                   changed.results["probe accuracy"])
     plain, changed = latent_scores(adversarial=True), latent_scores(beta=0.1, adversarial=True)
     yield note("small: " + "; ".join(f"{name}: weight 1 {plain[name]:.3g}, weight 0.1 {changed[name]:.3g}" for name in plain))
     yield less("small: accuracy of the linear layer: weight 1 against weight 0.1 of the KL", plain["probe"], changed["probe"])

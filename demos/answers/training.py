@@ -1,5 +1,6 @@
 """Where the trained answers take their numbers from: the finished run of a demo if there is one, else the same demo, small, on the spot."""
 import contextlib
+import functools
 import importlib
 import io
 import json
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tinygen as tg
+from demos.command_line import find
 
 _folder = Path("runs")
 _small = {}          # {(demo, settings): (Trained, its temporary folder)}: each small run is made once a process
@@ -49,9 +51,25 @@ def trained(demo, small, **wanted):
 
 def latest(demo, **wanted):
     """The newest finished run of `demo` whose settings are `wanted`, as `Trained`, or None."""
-    runs = [_read(path.parent, False, f"from the finished run {path.parent}") for path in _folder.glob("*/results.json") if _made_by(path.parent, demo)]
+    folders = [path.parent for path in _folder.glob("*/results.json") if _made_by(path.parent, demo)]
+    runs = [_read(folder, False, f"from the finished run {folder}") for folder in folders]
     runs = [run for run in runs if all(run.settings.get(name) == value for name, value in wanted.items())]
     return max(runs, key=lambda run: (run.folder / "results.json").stat().st_mtime, default=None)
+
+
+def see_also(id):
+    """One line for each demo whose sheet numbers, as in "[002.5]", the question belongs to: how to run it, where a finished run lies."""
+    lines = []
+    for demo in _demos():
+        if any(tag and id.startswith(tag) for tag in demo.sheet.split(", ")):
+            run = latest(demo.name)
+            lines.append(f"python -m demos {demo.name}" + (f"   (finished: {run.folder / 'index.html'})" if run else ""))
+    return lines
+
+
+@functools.cache
+def _demos():
+    return find()
 
 
 def reported(run):
@@ -68,4 +86,5 @@ def _made_by(folder, demo):
 
 
 def _read(folder, small, origin):
-    return Trained(folder, json.loads((folder / "config.json").read_text())["settings"], json.loads((folder / "results.json").read_text()), small, origin)
+    settings, results = (json.loads((folder / name).read_text()) for name in ("config.json", "results.json"))
+    return Trained(folder, settings["settings"], results, small, origin)

@@ -16,5 +16,6 @@ from .mmd import median_distance, mmd, mmd_gaussian
 from .sinkhorn import sinkhorn, sinkhorn_divergence, sinkhorn_plan
 from .transport import sliced_wasserstein, transport_plan, wasserstein, wasserstein_1d, wasserstein_gaussian
 
-__all__ = ["js", "js_gaussian", "kl", "kl_gaussian", "median_distance", "mmd", "mmd_gaussian", "noise_floor", "sinkhorn", "sinkhorn_divergence",
-           "sinkhorn_plan", "sliced_wasserstein", "total_variation", "transport_plan", "wasserstein", "wasserstein_1d", "wasserstein_gaussian"]
+__all__ = ["js", "js_gaussian", "kl", "kl_gaussian", "median_distance", "mmd", "mmd_gaussian", "noise_floor", "sinkhorn",
+           "sinkhorn_divergence", "sinkhorn_plan", "sliced_wasserstein", "total_variation", "transport_plan", "wasserstein",
+           "wasserstein_1d", "wasserstein_gaussian"]

@@ -29,8 +29,9 @@ def mmd(x, y, *, bandwidth=1.0, unbiased=False):
 
 
 def mmd_gaussian(mu_p, cov_p, mu_q, cov_q, *, bandwidth=1.0):
-    """MMD^2 of two Gaussians under the kernel exp(-|a - b|^2 / (2 h^2)), in closed form: E k = det(I + C / h^2)^-1/2 exp(-m' (C + h^2 I)^-1 m / 2),
-    where m and C are mean and covariance of the difference of the two samples in k.
+    """MMD^2 of two Gaussians under the kernel exp(-|a - b|^2 / (2 h^2)), in closed form, from three means of the kernel,
+
+    E k = det(I + C / h^2)^-1/2 exp(-1/2 m' (C + h^2 I)^-1 m),  m and C the mean and covariance of the difference a - b.
 
     mu: (D,) or a number; cov: (D, D), variances (D,), or one variance.  Raises ValueError as `kl_gaussian` does.
     """
@@ -48,7 +49,7 @@ def mmd_gaussian(mu_p, cov_p, mu_q, cov_q, *, bandwidth=1.0):
 
 
 def median_distance(x, y):
-    """The median distance between two different samples of x (N, D) and y (M, D) taken together: the usual bandwidth of `mmd`, as a number."""
+    """The median distance between two different samples of x (N, D) and y (M, D) taken together, a number: a usual bandwidth."""
     x, y = as_sample_pair(x, y, "median_distance")
     both = np.concatenate([values(x), values(y)])
     squared = squared_distances(both, both)

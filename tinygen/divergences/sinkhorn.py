@@ -28,9 +28,9 @@ def sinkhorn(x, y, *, epsilon, p=2, x_weights=None, y_weights=None, tolerance=1e
 
 
 def sinkhorn_divergence(x, y, *, epsilon, p=2, x_weights=None, y_weights=None, **stopping):
-    """S_eps(x, y) = OT_eps(x, y) - OT_eps(x, x) / 2 - OT_eps(y, y) / 2: zero for equal samples, W_p^p as eps -> 0, an energy distance as eps -> inf.
+    """S_eps(x, y) = OT_eps(x, y) - OT_eps(x, x) / 2 - OT_eps(y, y) / 2.
 
-    Arguments, errors and derivatives as in `sinkhorn`.  Source: Genevay et al. 2018, equation 9; Feydy et al. 2019, equation 3.
+    Zero for equal samples; W_p^p as eps -> 0, an energy distance as eps -> inf.  Arguments, errors and derivatives as in `sinkhorn`.  Source: Genevay et al. 2018, equation 9; Feydy et al. 2019, equation 3.
     """
     across = sinkhorn(x, y, epsilon=epsilon, p=p, x_weights=x_weights, y_weights=y_weights, **stopping)
     within_x = sinkhorn(x, x, epsilon=epsilon, p=p, x_weights=x_weights, y_weights=x_weights, **stopping)
@@ -57,8 +57,8 @@ def entropic_cost(cost, *, a, b, epsilon, symmetric, tolerance, max_iterations):
     return (f * m.asarray(a, f.dtype)).sum() + (g * m.asarray(b, f.dtype)).sum() - epsilon * (plan.sum() - 1), plan
 
 
-@primitive(undefined("sinkhorn: only first derivatives are available, for the derivative of the entropic plan has no formula here; use mmd or "
-                     "sliced_wasserstein where a loss is differentiated twice"))
+@primitive(undefined("sinkhorn: only first derivatives are available, for the derivative of the entropic plan has no formula here; use "
+                     "mmd or sliced_wasserstein where a loss is differentiated twice"))
 def entropic_plan(cost, *, a, b, epsilon, symmetric, tolerance, max_iterations):
     """The optimal plan (N, M) of `entropic_cost`."""
     return _solve(cost, a, b, epsilon, symmetric, tolerance, max_iterations)[2]
@@ -70,9 +70,9 @@ RELAXATION = 1.8
 def _solve(cost, a, b, epsilon, symmetric, tolerance, max_iterations):
     """(f, g, plan): the potentials f (N,), g (M,) of the dual problem, and the plan a b' exp((f + g - cost) / eps).
 
-    Sinkhorn's two half-steps in turn. Of a set to itself f = g, and the mean of before and after a half-step converges at once (Feydy et al. 2019,
-    equation 25). Of two sets, once the plan is roughly right, each half-step is overdone, which saves up to nine in ten iterations
-    (Thibault et al. 2021).
+    Sinkhorn's two half-steps in turn. Of a set to itself f = g, and the mean of before and after a half-step converges at once (Feydy et
+    al. 2019, equation 25). Of two sets, once the plan is roughly right, each half-step is overdone, which saves up to nine in ten
+    iterations (Thibault et al. 2021).
     """
     m = xp(cost)
     least = m.finfo(cost.dtype).tiny                # stands for a weight of zero, whose logarithm would be infinite
@@ -97,9 +97,10 @@ def _solve(cost, a, b, epsilon, symmetric, tolerance, max_iterations):
                 break
             step = RELAXATION if misplaced < 0.5 else 1.0
     if misplaced > max(tolerance, min(rounding, 0.01)):
-        remedy = "raise epsilon, or max_iterations" if misplaced > rounding else f"{cost.dtype} does not resolve it: raise epsilon, or use float64"
-        warnings.warn(f"sinkhorn: after {iteration} iterations {misplaced:.2g} of the mass is still misplaced at epsilon = {epsilon:g}, which is "
-                      f"{epsilon / largest:.1g} of the largest cost; {remedy}", RuntimeWarning, stacklevel=4)
+        remedy = ("raise epsilon, or max_iterations" if misplaced > rounding else
+                  f"{cost.dtype} does not resolve it: raise epsilon, or use float64")
+        warnings.warn(f"sinkhorn: after {iteration} iterations {misplaced:.2g} of the mass is still misplaced at epsilon = {epsilon:g}, "
+                      f"which is {epsilon / largest:.1g} of the largest cost; {remedy}", RuntimeWarning, stacklevel=4)
     return f, g, plan
 
 

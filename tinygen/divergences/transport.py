@@ -93,8 +93,9 @@ def wasserstein_gaussian(mu_p, cov_p, mu_q, cov_q):
 
 
 def transport_plan(cost, x_weights=None, y_weights=None):
-    """The plan (N, M) that moves x_weights (N,) onto y_weights (M,) at the least total cost, sum plan * cost; rows and columns sum to the weights.
+    """The plan (N, M) that moves x_weights (N,) onto y_weights (M,) at the least total cost, sum plan * cost.
 
+    Its rows and columns sum to the weights.
     cost (N, M): an array.  Equal weights of equal number: an assignment (Jonker-Volgenant); else a linear program (HiGHS).
     Raises ValueError for a cost that is not a finite matrix, or weights that are not probabilities.
     """
