@@ -15,6 +15,7 @@ from ..backend import xp
 from .layout import along_memory
 
 KERNELS = []                    # every Kernel there is, for the tests
+TABLES = 8                      # tables of addresses kept for one set of arrays
 
 
 class Kernel:
@@ -57,14 +58,12 @@ class Everywhere:
     """A CUDA body for every element of many groups of arrays, in one launch: Adam over all parameters.
 
     everywhere(groups, *numbers): each group holds arrays of one shape, float type and memory order, `arrays` by name, which the body reads
-    and writes as plain variables; the numbers are float64. The addresses travel to the GPU as one small table, and stay there as long as they
-    are the same, which CuPy's memory pool makes the rule.
+    and writes as plain variables; the numbers are float64. The addresses travel to the GPU as one small table.
     """
 
     def __init__(self, name, arrays, numbers, body):
         names = arrays.split()
-        find = "\n".join(f"T& {a} = reinterpret_cast<T*>(table[(1 + {k}) * (groups + 1)])[at];".replace("(groups + 1)]", "(groups + 1) + group]")
-                         for k, a in enumerate(names))
+        find = "\n".join(f"T& {a} = reinterpret_cast<T*>(table[{row} * (groups + 1) + group])[at];" for row, a in enumerate(names, 1))
         search = """int group = 0;                        // the last one that starts at i or before: table[group] <= i < table[group + 1]
             for (int after = groups; after - group > 1;) {
                 int middle = (group + after) / 2;
@@ -84,13 +83,22 @@ class Everywhere:
                 self.kernels[dtype](table, len(chosen), *numbers, size=size)
 
     def _table(self, groups):
-        """(starts of the groups and the end, then the addresses of the arrays, a row a name; elements in all)."""
+        """(starts of the groups and the end, then the addresses of the arrays, a row a name; elements in all).
+
+        In small nets the gradients come back to the same few places of CuPy's memory pool, as long as nothing else asks it for memory: so
+        the last tables are kept, and a new one takes the memory of the oldest.
+        """
         module = xp(groups[0][0])
-        key = (module, tuple(a.data.ptr for g in groups for a in g), tuple(g[0].size for g in groups))
-        if key not in self.tables:
-            if len(self.tables) >= 16:
-                self.tables.clear()
-            rows = [np.cumsum([0] + [g[0].size for g in groups])]
-            rows += [np.array([g[k].data.ptr for g in groups] + [0]) for k in range(len(groups[0]))]
-            self.tables[key] = module.asarray(np.stack(rows).astype(np.int64)), int(rows[0][-1])
-        return self.tables[key]
+        key = (tuple(a.data.ptr for g in groups for a in g), tuple(g[0].size for g in groups))
+        tables = self.tables.setdefault((module, len(groups)), {})
+        if key not in tables:
+            starts = np.cumsum([0] + [g[0].size for g in groups])
+            addresses = [[g[k].data.ptr for g in groups] + [0] for k in range(len(groups[0]))]
+            rows = np.array([starts.tolist(), *addresses])
+            if len(tables) < TABLES:
+                tables[key] = module.asarray(rows), int(starts[-1])
+            else:
+                table, _ = tables.pop(next(iter(tables)))
+                table.set(rows)
+                tables[key] = table, int(starts[-1])
+        return tables[key]
