@@ -20,7 +20,7 @@ from tinygen.models.conditional_gan import ConditionalDiscriminator, Conditional
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
 
-from demos.gan import judged
+from demos.gan import judged, training_images
 from demos.gan_settings import choose
 from demos.gan_training import Game
 from demos.tables import print_table
@@ -47,7 +47,7 @@ def main(*, data="fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet
     """
     with Run(out, locals(), resume=resume) as run:
         tg.manual_seed(seed)
-        images, labels = tgdata.load(data, "train")
+        images, labels = training_images(data, batch_size)
         architecture, image, names = ARCHITECTURES[arch], images.shape[1:], class_names(data)
         settings = choose(arch, loss, "measured", epochs=epochs, batch_size=batch_size, lr=lr, betas=betas)
         conditional = Game(architecture, loss, settings, ConditionalDiscriminator(CLASSES, image, architecture.discriminator),

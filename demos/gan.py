@@ -29,7 +29,7 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
          loss: Literal["minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp"] = "non-saturating", data="mnist-mini",
          settings: Literal["measured", "sheet"] = "measured", epochs: int | None = None, batch_size: int | None = None,
          lr: float | None = None, lr_ratio: float | None = None, betas: tuple[float, ...] | None = None, critic_steps: int | None = None,
-         generator_steps=1, penalty=10.0, clip=0.01, ema=0.999, every=5, judge=True, device="cpu", seed=2, out="runs/gan", resume=False):
+         generator_steps=1, penalty=10.0, clip=0.01, ema=0.999, every=5, samples=10_000, judge=True, device="cpu", seed=2, out="runs/gan", resume=False):
     """Train the two networks, watch for collapse, judge the samples.
 
     arch: the networks: dnet (sheet 001), fc and dcgan (003), sheet000 and sheet000-conv (000: fully connected, or transposed
@@ -47,13 +47,15 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
     clip: largest absolute weight of the critic (wgan)
     ema: decay of the average of the generator, from which the samples are drawn
     every: epochs between two pictures of samples, and two readings of the collapse monitor
+    samples: how many are judged at the end
     judge: count the classes of the samples with a classifier trained on the real images (trained first where there is none)
     """
+    flags = dict(locals())
     chosen = choose(arch, loss, settings, epochs=epochs, batch_size=batch_size, lr=lr, lr_ratio=lr_ratio, betas=betas, critic_steps=critic_steps)
-    with Run(out, {**locals(), **chosen._asdict()}, resume=resume) as run:
+    with Run(out, {**flags, **chosen._asdict()}, resume=resume) as run:
         tg.manual_seed(seed)
         architecture, pair = ARCHITECTURES[arch], LOSSES[loss]
-        images, _ = tgdata.load(data, "train")
+        images = training_images(data, chosen.batch_size)[0]
         discriminator = architecture.discriminator(images.shape[1:]).to(device)
         generator = architecture.generator(architecture.z_dim, images.shape[1:]).to(device)
         d_optimizer = Adam(discriminator.parameters(), chosen.lr * chosen.lr_ratio, chosen.betas)
@@ -61,7 +63,7 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
         average = ExponentialMovingAverage(generator, ema)
         classifier = load_judge(data) if judge and data in JUDGED else None
         monitor = CollapseMonitor(tgdata.load(data, "test")[0][:500], classify=classifier and classifier.predict, critic=not pair.squash)
-        fixed = to(architecture.draw(64), device)
+        fixed, last, g_gradients = to(architecture.draw(64), device), to(architecture.draw(samples), device), []
         run.keep(discriminator=discriminator, generator=generator, d_optimizer=d_optimizer, g_optimizer=g_optimizer, average=average,
                  monitor=monitor)
 
@@ -79,13 +81,13 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
                 run.update(len(x), **numbers)
             if epoch % every == 0 or epoch in (1, chosen.epochs):
                 monitor.read(run.step, generate(generator, architecture, to(architecture.draw(500), device)), real_logits=real, fake_logits=fake,
-                             gradients={"D": gradient_norm(d_gradients), "G": gradient_norm(g_gradients)})
+                             gradients=norms(D=d_gradients, G=g_gradients))
                 report(monitor)
                 run.snapshot(figures.image_grid(generate(average.average, architecture, fixed), title=f"{arch}, {loss}, after epoch {epoch}"))
 
-        samples = generate(average.average, architecture, to(architecture.draw(10_000), device))
-        run.figure("final", figures.image_grid(samples[:100], 10, 10, title=f"{arch}, {loss}: 100 samples of the averaged generator"))
-        run.finish(**{"generator updates": g_optimizer.steps}, **judged(classifier, samples))
+        made = generate(average.average, architecture, last)
+        run.figure("final", figures.image_grid(made[:100], title=f"{arch}, {loss}: samples of the averaged generator"))
+        run.finish(**{"generator updates": g_optimizer.steps}, **judged(classifier, made))
 
 
 # ---- the two players -------------------------------------------------------------------------------------------------------
@@ -132,6 +134,19 @@ def generate(generator, architecture, z, *labels, batch=500):
         parts = [generator(tg.tensor(z[i:i + batch]), *(y[i:i + batch] for y in labels)).numpy() for i in range(0, len(z), batch)]
     low, high = architecture.scale
     return ((np.concatenate(parts) - low) * (255 / (high - low))).round().astype(np.uint8)
+
+
+def training_images(data, batch_size):
+    """Images (N, C, H, W) and labels (N,) of a training set that fills at least one batch."""
+    images, labels = tgdata.load(data, "train")
+    if not 2 <= batch_size <= len(images):
+        raise ValueError(f"batch_size = {batch_size} must be 2 or more, and at most the {len(images):,} images of {data}")
+    return images, labels
+
+
+def norms(**gradients):
+    """{network: norm of its gradient}, without networks that have not had a turn yet."""
+    return {name: gradient_norm(g) for name, g in gradients.items() if g}
 
 
 def report(monitor):

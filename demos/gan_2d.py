@@ -32,8 +32,8 @@ DRAWN = 2000
 
 def main(*, target: Literal["bimodal", "8-gaussians", "25-gaussians", "ring", "grid", "spiral", "swiss-roll", "two-moons"] = "bimodal",
          loss: Literal["minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp"] = "wgan-gp", steps=3000, every=500, batch_size=256,
-         z_dim=2, noise: Literal["uniform", "normal"] = "uniform", width=128, depth=3, lr=1e-4, lr_ratio=1.0, betas=(0.5, 0.9),
-         critic_steps=5, penalty=0.1, clip=0.01, decay=True, ema=0.999, device="cpu", seed=0, out="runs/gan_2d", resume=False):
+         z_dim=2, noise: Literal["uniform", "normal"] = "uniform", width=128, depth=3, lr=5e-4, lr_ratio=1.0, betas=(0.5, 0.9),
+         critic_steps=5, penalty=0.1, clip=0.01, decay=True, ema=0.999, transported=1000, device="cpu", seed=0, out="runs/gan_2d", resume=False):
     """Train a generator and a critic, both fully connected, on points of the plane.
 
     target: the distribution to learn
@@ -53,6 +53,7 @@ def main(*, target: Literal["bimodal", "8-gaussians", "25-gaussians", "ring", "g
     clip: largest absolute weight of the critic (wgan)
     decay: let both learning rates fall to zero along a line
     ema: decay of the average of the generator, from which the samples are drawn
+    transported: samples between which the Wasserstein distance is computed at the end
     """
     with Run(out, locals(), resume=resume) as run:
         tg.manual_seed(seed)
@@ -87,11 +88,11 @@ def main(*, target: Literal["bimodal", "8-gaussians", "25-gaussians", "ring", "g
         run.figure("critic", critic_figure(critic, pair, sample(300), real[:300], f"{target}, {loss}: the critic, and where it pushes the samples"))
         if z_dim <= 2:
             run.figure("manifold", manifold_figure(average, z_dim, noise, real[:500], f"{target}, {loss}: where the generator puts its codes"))
-        run.finish(**measured(target, sample, seed))
+        run.finish(**measured(target, sample, seed, transported))
 
 
 @tg.no_grad()
-def measured(target, sample, seed, count=10_000, transported=1000):
+def measured(target, sample, seed, transported, count=10_000):
     """{what: number} of the samples, printed: modes and their shares; the Wasserstein distance to real points beside its noise floor."""
     results = {}
     if target in MIXTURES:

@@ -18,6 +18,7 @@ from tinygen.metrics import class_abundance, frechet_score, load_judge, precisio
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
 
+from demos.gan import training_images
 from demos.gan_settings import choose
 from demos.gan_training import Game
 from demos.tables import print_table
@@ -38,7 +39,7 @@ def main(*, data="fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000"
     samples: how many of each generator are measured
     """
     with Run(out, locals(), resume=resume) as run:
-        images, _ = tgdata.load(data, "train")
+        images, _ = training_images(data, batch_size)
         test, architecture, judge = tgdata.load(data, "test")[0][:samples], ARCHITECTURES[arch], load_judge(data)
         games = {}
         for ratio in ratios:

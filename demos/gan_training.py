@@ -6,9 +6,9 @@ import numpy as np
 from tinygen.backend import to
 from tinygen.losses.gan import LOSSES
 from tinygen.nn import ExponentialMovingAverage
-from tinygen.optim import Adam, gradient_norm
+from tinygen.optim import Adam
 
-from demos.gan import generate, opinion, train_discriminator, train_generator
+from demos.gan import generate, norms, opinion, train_discriminator, train_generator
 
 
 class Game:
@@ -24,7 +24,7 @@ class Game:
         self.d_optimizer = Adam(discriminator.parameters(), settings.lr * settings.lr_ratio, settings.betas)
         self.g_optimizer = Adam(generator.parameters(), settings.lr, settings.betas)
         self.average = ExponentialMovingAverage(generator, ema)
-        self.reading = {}                           # what a CollapseMonitor wants to know of the last step
+        self.last = {}                              # what happened in the last step
 
     def parts(self, prefix=""):
         """Everything that a checkpoint has to hold, by names for `Run.keep`."""
@@ -36,16 +36,19 @@ class Game:
         x = to(x, self.device)
         discriminator, generator = lambda x: self.discriminator(x, *labels), lambda z: self.generator(z, *labels)
         draw = lambda: self.architecture.draw(len(x), like=x)
-        loss, real, fake, gradients = train_discriminator(discriminator, generator, self.d_optimizer, self.pair, x, draw(), **self.bounds)
+        loss, real, fake, d_gradients = train_discriminator(discriminator, generator, self.d_optimizer, self.pair, x, draw(), **self.bounds)
+        self.last |= {"real_logits": real, "fake_logits": fake, "D": d_gradients}
         numbers = {"D loss": loss, "D(x)": opinion(self.pair, real), "D(G(z))": opinion(self.pair, fake)}
-        norms = {**self.reading.get("gradients", {}), "D": gradient_norm(gradients)}
         if self.d_optimizer.steps % self.settings.critic_steps == 0:
             for _ in range(self.generator_steps):
-                numbers["G loss"], gradients = train_generator(discriminator, generator, self.g_optimizer, self.pair, draw())
+                numbers["G loss"], self.last["G"] = train_generator(discriminator, generator, self.g_optimizer, self.pair, draw())
                 self.average.update()
-            norms["G"] = gradient_norm(gradients)
-        self.reading = {"real_logits": real, "fake_logits": fake, "gradients": norms}
         return numbers
+
+    def reading(self):
+        """What `CollapseMonitor.read` wants to know beside samples, of the last step."""
+        return {"real_logits": self.last["real_logits"], "fake_logits": self.last["fake_logits"],
+                "gradients": norms(D=self.last["D"], G=self.last.get("G"))}
 
     def noise(self, n):
         """Codes (n, z_dim)."""

@@ -17,7 +17,7 @@ from tinygen.metrics import CollapseMonitor, load_judge
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
 
-from demos.gan import judged, report
+from demos.gan import judged, report, training_images
 from demos.gan_settings import choose
 from demos.gan_training import Game
 from demos.tables import print_table
@@ -39,7 +39,7 @@ def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-
     samples: how many of each generator are judged
     """
     with Run(out, locals(), resume=resume) as run:
-        images, _ = tgdata.load(data, "train")
+        images, _ = training_images(data, batch_size)
         architecture, test = ARCHITECTURES[arch], tgdata.load(data, "test")[0]
         judge = load_judge(data)
         games, monitors = {}, {}
@@ -58,7 +58,7 @@ def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-
                 run.update(len(x), **numbers)
             if epoch % every == 0 or epoch in (1, epochs):
                 for loss, game in games.items():
-                    monitors[loss].read(run.step, game.samples(500), **game.reading)
+                    monitors[loss].read(run.step, game.samples(500), **game.reading())
                     print(f"{loss}:", end=" ")
                     report(monitors[loss])
                 run.snapshot(figures.image_rows({loss: game.samples(fixed) for loss, game in games.items()}, title=f"the same codes, after epoch {epoch}"))
