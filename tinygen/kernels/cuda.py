@@ -31,7 +31,7 @@ class Kernel:
         KERNELS.append(self)
 
     def __call__(self, *args, **size):
-        return self.build(xp(*args))(*args, **size)
+        return self.build(xp(args[0]))(*args, **size)
 
     def build(self, module):
         """CuPy's kernel; compiled when it is first called with arrays of some type."""

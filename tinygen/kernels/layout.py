@@ -132,9 +132,10 @@ def along_memory(function, *arrays, **keywords):
 
     CuPy's functions go along the axes and return a C-contiguous array, which would read memory in jumps and undo the order.
     """
-    if not any(getattr(a, "ndim", 0) == 4 and is_channels_last(a) for a in arrays):
-        return function(*arrays, **keywords)
-    return logical(function(*map(_turned, arrays), **keywords))
+    for a in arrays:
+        if getattr(a, "ndim", 0) == 4 and is_channels_last(a):
+            return logical(function(*map(_turned, arrays), **keywords))
+    return function(*arrays, **keywords)
 
 
 def _turned(a):
