@@ -361,6 +361,8 @@ BAD = [
     (lambda: geo.path_energy(G, geo.straight(Z, Z + 1), X, X[:, :3]), ValueError, r"x_b \(2, 3\)"),
     (lambda: geo.shortest_path(lambda n: n.sum(axis=(1, 2)), Z, Z + 1, starts=("round",)), ValueError, r"starts \('round',\)"),
     (lambda: geo.shortest_path(lambda n: n.sum(axis=(1, 2)), Z, Z + 1, starts=()), ValueError, r"must be some of straight, spherical"),
+    (lambda: geo.relative_energy(np.ones(2), Z, Z + 1, X, X), ValueError, r"the two images of pair 0 are equal"),
+    (lambda: geo.relative_energy(np.ones(2), Z, np.array([[1.0, 0, 0], [0, 0, 0]]), X, X + 1), ValueError, r"the two codes of pair 1 are equal"),
     (lambda: geo.jvp(G, Z, Z[:1]), ValueError, r"z \(2, 3\) and u \(1, 3\)"),
     (lambda: geo.vjp(G, Z, Z), ValueError, r"v \(2, 3\) and G\(z\) \(2, 5\)"),
     (lambda: geo.jacobian(G, Z[0]), ValueError, r"z \(3,\) must be \(N, D\), none of them zero; one code is z\[None\]"),

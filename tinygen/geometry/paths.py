@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend import to, xp
-from ..ops import matmul, sqrt
+from ..ops import as_mask, matmul, sqrt
 from .checks import as_codes, check_same, frozen, values_of
 from .descent import descend
 
@@ -102,8 +102,14 @@ def relative_energy(energy, z_a, z_b, x_a, x_b):
 
     Where G fades linearly from xA to xB along the straight path it is (1 + asinh(1) / sqrt 2)^2 / 4 = .6587; where all images on the way
     are as far from both ends as the ends are from each other, 2.
+    Raises ValueError for a pair of equal images or codes: its energy has no scale.
     """
-    return energy / (_squared_distance(x_a, x_b) * _squared_distance(z_a, z_b))
+    images, codes = _squared_distance(x_a, x_b), _squared_distance(z_a, z_b)
+    for what, squares in (("images", images), ("codes", codes)):
+        if not (as_mask(squares) > 0).all():
+            raise ValueError(f"relative_energy: the two {what} of pair {int((as_mask(squares) <= 0).argmax())} are equal, so its energy has no scale; "
+                             "leave it out")
+    return energy / (images * codes)
 
 
 def _squared_distance(a, b):
