@@ -75,7 +75,8 @@ def check(name, computed, expected, tolerance=1e-9, *, sheet=None):
     elif expected == 0:
         shown = f"{number(computed)} = 0 (within {tolerance:.1g})"
     else:
-        shown = f"{number(computed)} = {number(expected)}" + (f" (within {tolerance:.1g})" if math.isfinite(expected) else "")
+        exact = computed == expected and float(expected).is_integer() or not math.isfinite(expected)
+        shown = f"{number(computed)} = {number(expected)}" + ("" if exact else f" (within {tolerance:.1g})")
     if sheet is not None:
         wrong = not _near(np.asarray(sheet, float), computed, tolerance)
         shown += f"; the sheet says {number(sheet)}, which is {'wrong' if wrong else 'the same'}"
@@ -121,12 +122,14 @@ def chosen(ids):
         near = difflib.get_close_matches(unknown[0], QUESTIONS, 3, 0.5)
         remedy = f"did you mean {' or '.join(near)}?" if near else "ids look like 001.3e, sheets like 001"
         raise ValueError(f"there is no question {unknown[0]}; {remedy}")
-    return [q for id, q in sorted(QUESTIONS.items()) if not ids or id.startswith(tuple(ids))]
+    groups = tuple(id for id in ids if id not in QUESTIONS)              # 004.2.II is a question of its own, not the start of 004.2.III
+    return [q for id, q in sorted(QUESTIONS.items()) if not ids or id in ids or groups and id.startswith(groups)]
 
 
 def number(x):
-    """A number as this demo prints it: seven digits, no more than needed."""
-    return f"{float(x):.7g}"
+    """A number as this demo prints it: whole ones with thousands apart, others with seven digits, no more than needed."""
+    x = float(x)
+    return f"{x:,.0f}" if x.is_integer() and abs(x) < 1e12 else f"{x:.7g}"
 
 
 def _near(a, b, tolerance):

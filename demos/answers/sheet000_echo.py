@@ -72,8 +72,8 @@ def extremes():
 def marginal():
     """q(z) = 1/N sum_n N(z; mu_n, S_n) is a mixture of as many Gaussians as there are images: its entropy has no
     closed form, one value of its density costs O(N), and the estimate from a minibatch is biased, because the
-    logarithm of a mean is not the mean of the logarithms. What it costs to use p(z) instead:  mean_n KL(q_n || p) =
-    I(x; z) + KL(q(z) || p(z)),  exactly."""
+    logarithm of a mean is not the mean of the logarithms. What it costs to use p(z) instead is exactly known:
+        mean_n KL(q_n || p) = I(x; z) + KL(q(z) || p(z))."""
     means, sigmas = np.array([-2.0, -1.1, -0.3, 0.4, 1.5, 2.6]), np.array([0.3, 0.5, 0.2, 0.6, 0.4, 0.3])
     components = [normal(m, s) for m, s in zip(means, sigmas)]
     q, prior = sum(components) / 6, normal()
@@ -94,8 +94,10 @@ def marginal():
 
 @question("000.1c", "Two recursions of Echo noise")
 def recursion():
-    """z = m(x) + s(x) z1 = m(x) + s(x) [m(x1) + s(x1) z2] = m(x) + s(x) m(x1) + s(x) s(x1) m(x2) + s(x) s(x1) s(x2)
-    z3. The coefficient of the remainder is a product of |s| < 1, so it converges in law, whatever the remainder is."""
+    """    z = m(x) + s(x) z1
+          = m(x) + s(x) m(x1) + s(x) s(x1) z2
+          = m(x) + s(x) m(x1) + s(x) s(x1) m(x2) + s(x) s(x1) s(x2) z3.
+    The coefficient of the remainder is a product of |s| < 1, so it converges in law, whatever the remainder is."""
     rng = np.random.default_rng(0)
     x, x1, x2 = rng.standard_normal((3, 1000))
     z3 = rng.standard_normal(1000)

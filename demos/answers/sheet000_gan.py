@@ -88,14 +88,14 @@ def inversion():
     hidden, bias, out = rng.standard_normal((2, 16)) * 4.0, rng.standard_normal(16), rng.standard_normal((16, 50)) / 4
     generate = lambda z: tg.tanh(z @ hidden + bias) @ out
     truth = np.array([[0.4, -0.7]])
-    found = invert(generate, generate(truth), rng.standard_normal((40, 2)) * 2, method="lbfgs", steps=2000)
+    found = invert(generate, generate(truth), rng.standard_normal((20, 2)) * 4, method="lbfgs", steps=1500)
     losses, distances = found.loss[0], np.linalg.norm(found.z[0] - truth, axis=1)
-    solved = losses < 1e-6
-    different = len(np.unique(found.z[0].round(2), axis=0))
-    yield note(f"a tanh network 2 -> 16 -> 50, an image of its own, 40 starts: {solved.sum()} reach loss 0, {different} different z*")
+    stuck = losses > 0.1
+    different = len(np.unique(found.z[0].round(1), axis=0))
+    yield note(f"a tanh network 2 -> 16 -> 50, an image of its own, 20 starts: {different} different z* (to one digit)")
     yield less("the best start gave back the true z, to within", distances[losses.argmin()], 1e-3)
-    yield holds("others end in local minima, elsewhere", (~solved).any() and distances[~solved].min() > 0.05,
-                f"{(~solved).sum()} starts, losses {losses[~solved].min():.3g} to {losses[~solved].max():.3g}" if (~solved).any() else "none")
+    yield holds("others end in local minima, elsewhere", stuck.any() and distances[stuck].min() > 0.05,
+                f"{stuck.sum()} starts, losses {losses[stuck].min():.3g} to {losses[stuck].max():.3g}" if stuck.any() else "none")
 
 
 def least_energy(generator, z_a, z_b, x_a, x_b, segments=64):

@@ -17,9 +17,10 @@ from .training import trained
 
 @question("001.2b", "Densities and samplers")
 def densities():
-    """log N(z; mu, sigma^2 I) = -1/2 sum [(z - mu)^2 / sigma^2 + log sigma^2 + log 2 pi];  log Ber(x; p) = sum [x log
-    p + (1 - x) log(1 - p)]; z = mu + sigma eps with eps ~ N(0, I), so that dz/dmu = 1 and dz/d sigma^2 = eps / (2
-    sigma): gradients pass through the draw; x = [u < p] with u ~ U[0, 1], and no gradient passes."""
+    """log N(z; mu, sigma^2 I) = -1/2 sum [(z - mu)^2 / sigma^2 + log sigma^2 + log 2 pi]
+    log Ber(x; p) = sum [x log p + (1 - x) log(1 - p)]
+    z = mu + sigma eps with eps ~ N(0, I): dz/dmu = 1, dz/d sigma^2 = eps / (2 sigma), so gradients pass through.
+    x = [u < p] with u ~ U[0, 1]: no gradient passes."""
     rng = np.random.default_rng(0)
     z, mu, variance = rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), rng.gamma(2, size=(50, 2))
     yield check("logpdf_diagonal_gaussian of 50 points, against scipy.stats.norm", d.logpdf_diagonal_gaussian(z, mu, variance),
@@ -79,7 +80,7 @@ def training():
     1,039,288.) It has learned something when it beats the decoder that shows the mean image for every z."""
     yield check("parameters, one hidden layer in the decoder", SheetVAE(1).count_parameters(),
                 (784 + 1) * 500 + (500 + 1) * 4 + (2 + 1) * 500 + (500 + 1) * 784)
-    yield check("... two hidden layers", SheetVAE(2).count_parameters() - SheetVAE(1).count_parameters(), 500 * 501)
+    yield check("... two hidden layers, 500 x 501 more", SheetVAE(2).count_parameters(), SheetVAE(1).count_parameters() + 500 * 501)
     run = trained("vae", SMALL)
     yield note(run.origin)
     test = tg.data.threshold(tg.data.load(run.settings["data"], "test")[0]).reshape(-1, 784)

@@ -51,9 +51,9 @@ def value(p, q, d):
 
 @question("001.3c", "The optimal discriminator")
 def optimal_discriminator():
-    """Point by point: p log D + q log(1 - D) is concave in D, and p/D - q/(1 - D) = 0 gives D* = p_data / (p_data +
-    p_G). (No derivative of D appears, so the sheet's Euler-Lagrange equation is that plain derivative; its minus sign
-    got lost on the way.)"""
+    """Point by point: p log D + q log(1 - D) is concave in D, and p/D - q/(1 - D) = 0 gives
+    D* = p_data / (p_data + p_G). (No derivative of D appears, so the sheet's Euler-Lagrange equation is that plain
+    derivative; its minus sign got lost on the way.)"""
     x = np.linspace(-4, 5, 91)
     p, q = normal(0, 1, x), normal(1, 1.3, x)
     share = p / (p + q)                                 # each point by itself: its weight does not move its optimum
@@ -72,8 +72,8 @@ def optimal_discriminator():
 
 @question("001.3d", "The optimal generator")
 def optimal_generator():
-    """V(D*) = int p log p/(p+q) + q log q/(p+q) = -log 4 + 2 JSD(p_data, p_G) >= -log 4, with equality only for p_G =
-    p_data. The sheet loses the log 4 in its second line and has it back in the third."""
+    """V(D*) = int p log p/(p+q) + q log q/(p+q) = -log 4 + 2 JSD(p_data, p_G) >= -log 4,
+    with equality only for p_G = p_data. The sheet loses the log 4 in its second line and has it back in the third."""
     p, q = normal(0, 1), normal(1, 1.3)
     with np.errstate(invalid="ignore"):
         at_optimum = value(p, q, np.where(p + q > 0, p / (p + q), 0.5))

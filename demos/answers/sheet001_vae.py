@@ -181,9 +181,9 @@ def equal_variances():
 
 @question("001.1i", "The best q by a Lagrangian")
 def lagrangian():
-    """L = sum_z q [log p(x|z) - log(q / p(z))] - lambda (sum_z q - 1);  dL/dq = log p(x|z) - log(q / p(z)) - 1 -
-    lambda = 0 gives q = p(x|z) p(z) exp(-1 - lambda); the constraint gives lambda = log p(x) - 1; so q = p(x|z) p(z)
-    / p(x) = p(z|x), and the maximum is log p(x)."""
+    """L = sum_z q [log p(x|z) - log(q / p(z))] - lambda (sum_z q - 1)
+    dL/dq = log p(x|z) - log(q / p(z)) - 1 - lambda = 0 gives q = p(x|z) p(z) exp(-1 - lambda);
+    the constraint gives lambda = log p(x) - 1; so q = p(x|z) p(z) / p(x) = p(z|x), and the maximum is log p(x)."""
     prior, likelihood, evidence, posterior = small_discrete_model(3, 7)
 
     def negative_bound(logits):

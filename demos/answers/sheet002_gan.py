@@ -54,9 +54,9 @@ def routine():
 
 @question("002.5.2", "The GAN on Fashion-MNIST", trained=True)
 def fashion():
-    """It learns outlines and brightness within a few hundred steps; textures take long, and classes that are rare in
-    its samples may never come. The losses do not tell: they stay near log 4 and log 2 whether it improves or not. So
-    samples are judged, by a distance to real ones."""
+    """It learns outlines and brightness within a few hundred steps; textures take long, and some classes may never
+    come. The losses do not tell: D's stays somewhere between 0 (it knows all fakes) and log 4 (it knows none) whether
+    the samples improve or not. So samples are judged, by a distance to real ones."""
     run = latest("gan", data="fashion-mnist") or latest("gan", data="fashion-mini")
     yield note(run.origin + ": " + reported(run) if run else "there is no finished run of gan on clothes")
     found = image_gan()

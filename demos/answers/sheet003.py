@@ -17,9 +17,10 @@ from .training import latest, reported
 
 @question("003.1", "The loss of the VAE, step by step")
 def vae_loss():
-    """log p(x) = E_q log p(x), since it does not depend on z;  = E_q log [p(x|z) p(z) / p(z|x)], Bayes;  = E_q log
-    [p(x|z) p(z)/q(z|x) q(z|x)/p(z|x)], times one;
-      = E_q log p(x|z) - KL(q(z|x) || p(z)) + KL(q(z|x) || p(z|x)).
+    """log p(x) = E_q log p(x)                                                      it does not depend on z
+             = E_q log [p(x|z) p(z) / p(z|x)]                                   Bayes
+             = E_q log [p(x|z) p(z)/q(z|x) q(z|x)/p(z|x)]                       times one
+             = E_q log p(x|z) - KL(q(z|x) || p(z)) + KL(q(z|x) || p(z|x))       the logarithm of a product
     The last term needs p(z|x) = p(x|z) p(z) / p(x), and p(x) is the integral that could not be done: it cannot be
     estimated. It is >= 0, so dropping it leaves a lower bound, and the loss is L = -E_q log p(x|z) + KL(q(z|x) ||
     p(z)): reconstruction, by sampling z through the reparametrisation, and the KL to the prior, in closed form for
@@ -93,8 +94,9 @@ def least_squares_gan():
 @question("003.3", "Vanilla GAN, LSGAN, DCGAN", trained=True)
 def three_gans():
     """The vanilla GAN and the LSGAN share their networks (267,009 and, at z = 4, 1,858,320 parameters), and differ in
-    the loss alone; the DCGAN is convolutional (1,102,721 and 6,580,801). On MNIST the LSGAN's samples come out less
-    often as one shape; the DCGAN's strokes are connected, as neighbouring pixels are made together."""
+    the loss alone; the DCGAN is convolutional (1,102,721 and 6,580,801): neighbouring pixels are made together, by the
+    same weights everywhere. Which samples are better is no matter of the losses, which are not on one scale: it is
+    measured, as a distance to real images, beside the untrained generator and the distance of real images to others."""
     for name, net, size in (("fully connected D", FCDiscriminator(), 267_009), ("fully connected G at z = 4", FCGenerator(4), 1_858_320),
                             ("DCGAN D", DCGANDiscriminator(), 1_102_721), ("DCGAN G at z = 4", DCGANGenerator(4), 6_580_801)):
         yield check(f"parameters of the {name}", net.count_parameters(), size)

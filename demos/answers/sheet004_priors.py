@@ -82,7 +82,7 @@ def laplace_prior():
     ignoring = minimize_scalar(lambda t: laplace_kl(0.0, t), bounds=(-2, 2), method="bounded", options={"xatol": 1e-10}).fun
     yield check("decoder ignoring z: least gap, against 1/2 + log(2/pi)", ignoring, 0.5 + math.log(2 / math.pi), 1e-8)
 
-    x, weights = normal_nodes(24)                                   # E over the data N(0, 1)
+    x, weights = normal_nodes(40)                                   # E over the data N(0, 1)
 
     def gap(parameters):                                            # affine decoder N(a z, v); its own best Gaussian q(z|x) at every node x
         a, v = parameters[0], math.exp(parameters[1])
@@ -90,7 +90,7 @@ def laplace_prior():
         likelihood = log_normal_density(x, a * m, v) - a * a * np.exp(2 * log_s) / (2 * v)
         return -0.5 * math.log(2 * math.pi * math.e) - (weights * (likelihood - laplace_kl(m, log_s))).sum()
 
-    found = minimize(gap, np.concatenate([[0.5, -0.8], 0.5 * x, np.full(24, -0.3)]), method="L-BFGS-B",
+    found = minimize(gap, np.concatenate([[0.5, -0.8], 0.5 * x, np.full(40, -0.3)]), method="L-BFGS-B",
                      options={"maxiter": 5000, "maxfun": 10 ** 6})
     yield less("affine decoder, best Gaussian q for each x: the least gap is below that", found.fun, ignoring)
     yield less("... and 0.02 is below it", 0.02, found.fun)

@@ -104,6 +104,10 @@ def test_a_group_of_questions_one_line_each(tmp_path, capsys):
     assert not (tmp_path / "none").exists()
 
 
+def test_an_id_is_not_the_start_of_a_longer_one():
+    assert [question.id for question in q.chosen(["004.2.II", "002.1"])] == ["002.1.1", "002.1.2", "004.2.II"]
+
+
 def test_unknown_questions_are_refused_with_near_ones(capsys):
     assert run(["answers", "001.3f"]) == 2
     assert "there is no question 001.3f; did you mean 001.3" in capsys.readouterr().err
