@@ -81,6 +81,8 @@ CASES = [
          lambda g, y: g * (1 + np.minimum(y, 0)), linear_in=(0,)),
     Case("bce_with_logits", tg.bce_with_logits, broadcastable(1).flatmap(lambda s: some(arrays(s[0]), arrays(s[0], low=0, high=1))),
          lambda x, t: -t * np.log(logistic(x)) - (1 - t) * np.log(1 - logistic(x)), linear_in=(1,)),
+    Case("reparameterize", elementwise.reparameterize, stretched(3), lambda mu, logvar, eps: mu + np.exp(logvar / 2) * eps),
+    Case("twice_kl", elementwise.twice_kl, stretched(), lambda mu, logvar: mu ** 2 + np.exp(logvar) - logvar - 1),
     # shaping
     Case("broadcast_to", lambda x, shape: tg.broadcast_to(x, shape), broadcastable(2).flatmap(
         lambda s: some(arrays(s[0]), shape=st.just(np.broadcast_shapes(*s)))), np.broadcast_to, linear_in=(0,)),

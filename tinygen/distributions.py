@@ -77,7 +77,7 @@ def logpdf_standard_normal(z):
 def sample_gaussian(mu, logvar):
     """z = mu + exp(logvar / 2) * eps with eps ~ N(0, I): gradients flow to mu and logvar (Kingma & Welling 2014)."""
     _check_shapes("sample_gaussian", "mu", mu, logvar=logvar)
-    return mu + standard_normal(mu.shape, like=mu) * ops.exp(logvar * 0.5)
+    return ops.reparameterize(mu, logvar, standard_normal(mu.shape, like=mu))
 
 
 def kl_standard_normal(mu, logvar):
@@ -86,7 +86,7 @@ def kl_standard_normal(mu, logvar):
     Source: Kingma & Welling 2014, appendix B.
     """
     _check_shapes("kl_standard_normal", "mu", mu, logvar=logvar)
-    return sum_rest(mu * mu + ops.exp(logvar) - logvar - 1.0) * 0.5
+    return sum_rest(ops.twice_kl(mu, logvar)) * 0.5
 
 
 def logpdf_gaussian_mixture(z, mu, logvar, log_weights=None):

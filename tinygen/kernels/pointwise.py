@@ -114,6 +114,18 @@ def softplus(x):
     return m.maximum(x, 0.0) + m.log1p(m.exp(-m.abs(x)))
 
 
+@with_cuda("T mu, T logvar, T eps", "T z", "z = mu + eps * exp(logvar * T(0.5))")
+def reparameterize(mu, logvar, eps):
+    """mu + eps exp(logvar / 2)."""
+    return mu + eps * np.exp(logvar * 0.5)
+
+
+@with_cuda("T mu, T logvar", "T y", "y = mu * mu + exp(logvar) - logvar - T(1)")
+def twice_kl(mu, logvar):
+    """mu^2 + exp(logvar) - logvar - 1."""
+    return mu * mu + np.exp(logvar) - logvar - 1.0
+
+
 @with_cuda("T x, T a, T y, T b", "T z", "z = a * x + b * y")
 def weighted(x, a, y, b):
     """a x + b y, for numbers a and b."""

@@ -7,8 +7,8 @@ from ..backend import host, is_array, uniform, xp
 from ..kernels.layout import in_layout_of
 from .convolution import conv2d, conv2d_weight, conv_transpose2d
 from .elementwise import (abs_, add, as_mask, bce_with_logits, clip, cos, divide, elu, exp, expm1, gate, leaky_relu, log, log1p,
-                          log_sigmoid, maximum, minimum, multiply, negative, power, relu, sigmoid, sign, sin, softplus, sqrt,
-                          subtract, tanh, where)
+                          log_sigmoid, maximum, minimum, multiply, negative, power, relu, reparameterize, sigmoid, sign, sin, softplus,
+                          sqrt, subtract, tanh, twice_kl, where)
 from .linear import linear, matmul
 from .normalization import batch_norm, layer_norm
 from .pooling import avg_pool2d, max_pool2d, upsample

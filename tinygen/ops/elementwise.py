@@ -3,7 +3,8 @@
 `elementwise` is `primitive` plus one rule: a gradient is summed down to the shape of its input, over the axes along which
 the input was stretched. In the VJPs, g is the gradient of the output y, and x (and z) are the inputs.
 
-`cuda={i: body}` is VJP i once more, as a CUDA body: on a GPU a formula of several steps is then one launch.
+`cuda={i: body}` is VJP i once more, as a CUDA body of g, y and the inputs, named x, z, w in this order: on a GPU a formula of
+several steps is then one launch.
 """
 import numbers
 
@@ -19,7 +20,7 @@ from .shaping import broadcast_to, sum_to
 def elementwise(*vjps, cuda=()):
     """`primitive` for what acts on each element: see the top of this file."""
     def declare(forward):
-        inputs = ", ".join(f"T {name}" for name in "gyxz"[:2 + len(vjps)])
+        inputs = ", ".join(f"T {name}" for name in "gyxzw"[:2 + len(vjps)])
         kernels = {i: Kernel(f"{forward.__name__}_vjp_{i}", inputs, "T gx", f"gx = {body}") for i, body in dict(cuda).items()}
         return primitive(*vjps, fit=sum_to, along=along_memory, cuda=kernels)(forward)
     return declare
@@ -256,3 +257,19 @@ def log_sigmoid(x):
 def as_mask(x):
     """The plain array of a Tensor or array, for comparisons: masks have no gradient."""
     return x.data if isinstance(x, Tensor) else x
+
+
+# ---- Gaussians, given by mean and logarithm of the variance -----------------------------------------------------------------------
+
+
+@elementwise(lambda g, z, mu, logvar, eps: g, lambda g, z, mu, logvar, eps: g * eps * exp(logvar * 0.5) * 0.5,
+             lambda g, z, mu, logvar, eps: g * exp(logvar * 0.5), cuda={1: "g * w * exp(z * T(0.5)) * T(0.5)", 2: "g * exp(z * T(0.5))"})
+def reparameterize(mu, logvar, eps):
+    """mu + eps exp(logvar / 2): a draw of N(mu, exp(logvar)) where eps is one of N(0, 1) (Kingma & Welling 2014)."""
+    return pointwise.reparameterize(mu, logvar, eps)
+
+
+@elementwise(lambda g, y, mu, logvar: g * mu * 2.0, lambda g, y, mu, logvar: g * exp(logvar) - g, cuda={0: "g * x * T(2)", 1: "g * expm1(z)"})
+def twice_kl(mu, logvar):
+    """mu^2 + exp(logvar) - logvar - 1: twice KL(N(mu, exp(logvar)) || N(0, 1)), elementwise."""
+    return pointwise.twice_kl(mu, logvar)
