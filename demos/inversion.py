@@ -1,0 +1,131 @@
+"""GAN inversion: the code of an image by gradient descent, from ten starts [000.2c]
+
+    python -m demos inversion                              trains a small WGAN-GP first, on the digits in the package
+    python -m demos inversion --run runs/gan               the averaged generator of a finished run of gan
+
+The generator is frozen, in eval mode, and z* = argmin ||G(z) - x||^2 is sought from several starts at once, for images that it made
+itself (x = G(z0): the least error is 0) and for the first test images. The answer to the sheet's question is in the tables: different
+starts end in different z*, each a local minimum of its own (gradient zero, Hessian positive), with a ridge on the straight line to
+the next.
+"""
+from typing import Literal
+
+import numpy as np
+
+import tinygen as tg
+from tinygen import figures, geometry
+from tinygen.losses import squared_error
+from tinygen.training import Run
+
+from demos.latent_gan import trained_gan
+from demos.tables import print_table
+
+
+def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, images=10, starts=10, method: Literal["lbfgs", "adam"] = "lbfgs",
+         iterations=400, seed=0, out="runs/inversion", resume=False):
+    """Train the GAN if there is none, invert images, compare what the starts found.
+
+    run: the folder of a finished run of gan; without it a WGAN-GP is trained here
+    data: what that is trained on; a run has its own
+    z_dim: numbers in its codes
+    steps: updates of its generator
+    images: how many of each kind are inverted
+    starts: codes from the prior that every descent begins from
+    method: of the descent
+    iterations: of the descent, at most
+    """
+    settings = dict(locals())
+    gan = trained_gan(run, out, settings, data=data, z_dim=z_dim, steps=steps, seed=seed, resume=resume)
+    tg.manual_seed((seed, 1))
+    truth, first = gan.draw(images), gan.draw(starts)
+    made, (test, labels) = gan.images(truth), (part[:images] for part in gan.test_images())
+    invert = lambda x, method=method, **options: geometry.invert(gan.generator, x, first, **{"method": method, "steps": iterations, **options})
+    noiseless, real = invert(made), invert(test)
+
+    with Run(out, settings) as folder:
+        results = measure_noiseless(noiseless, truth, made[0].size)
+        table = {f"{i} ({label})": row for i, (label, row) in enumerate(zip(labels, measure_minima(gan.generator, test, real)))}
+        print_table(table, "test image")
+        ways = {"L-BFGS": {"method": "lbfgs"}, "Adam": {"method": "adam"}, "Adam, clipped at 2.5": {"method": "adam", "clip": 2.5},
+                "L-BFGS, prior": {"method": "lbfgs", "prior": 1.0}}
+        compared = {name: compare(invert(test, **options), test[0].size) for name, options in ways.items()}
+        print_table(compared, "way")
+
+        folder.figure("reconstructions", figures.reconstruction_pairs(
+            test, {"best of all": gan.images(real.best), "worst": gan.images(worst(real))}, value_range=gan.architecture.scale,
+            title=f"The first {images} test images, and G(z*) for the best and the worst of {starts} starts"))
+        folder.figure("starts", figures.image_rows(
+            {f"image {i}": np.concatenate([test[i:i + 1], gan.images(real.z[i])]) for i in range(min(5, images))}, value_range=gan.architecture.scale,
+            col_labels=["x", *map(str, range(1, starts + 1))], title="Test images x, and G(z*) from each start"))
+        mse = real.loss / test[0].size
+        folder.figure("losses", figures.heat_table(mse, list(table), range(1, starts + 1), label="squared error a pixel", row_name="test image (digit)",
+                                                   col_name="start", form=".3f", title="||G(z*) - x||^2 / pixels, from every start"))
+        folder.figure("distances", figures.heat_table(
+            distances(real.z[0]), range(1, starts + 1), range(1, starts + 1), label="distance", row_name="start", col_name="start", form=".2f",
+            title=f"||z* - z*'|| for the first test image; ||z*|| = {np.linalg.norm(real.z[0], axis=1).mean():.2f} on average"))
+        folder.figure("descent", figures.line_panels(
+            np.arange(len(real.objective)) + 1, {f"test image {i}: squared error": {f"start {k + 1}": real.objective[:, i, k] for k in range(min(starts, 5))}
+                                                 for i in range(min(3, images))}, xlabel="iteration", logx=True, logy=True))
+        folder.finish(**results, **{f"test image {name}: {column}": value for name, row in table.items() for column, value in row.items()},
+                      **{f"{name}: {column}": value for name, row in compared.items() for column, value in row.items()})
+
+
+def measure_noiseless(found, truth, pixels):
+    """{what: number} for images that the generator made: how many are found again, and whether as the code they were made of."""
+    mse = found.loss / pixels
+    off = np.linalg.norm(found.best - truth, axis=1) / np.linalg.norm(truth, axis=1)
+    results = {"G(z0): images with a best error below .001 a pixel": int((mse.min(axis=1) < 1e-3).sum()), "G(z0): images": len(mse),
+               "G(z0): largest of the best errors": float(mse.min(axis=1).max()), "G(z0): share of starts below .001": float((mse < 1e-3).mean()),
+               "G(z0): images whose best z* is z0 to 1 %": int((off < 0.01).sum())}
+    print("\n".join(f"{name}: {value:.4g}" for name, value in results.items()))
+    return results
+
+
+def measure_minima(generator, images, found):
+    """For every image a row {column: number} on the points where its starts ended."""
+    for x, z, loss in zip(images, found.z, found.loss):
+        error = lambda codes: squared_error(generator(codes), x[None])
+        slope = lambda codes: tg.grad(error(codes).sum(), [codes], create_graph=True)[0]
+        hessians = geometry.jacobian(slope, z).astype(np.float64)
+        curvature = np.linalg.eigvalsh((hessians + hessians.swapaxes(1, 2)) / 2)[:, 0]
+        between = distances(z)[np.triu_indices(len(z), 1)]
+        yield {"best error": loss.min() / x.size, "worst error": loss.max() / x.size, "different z*": distinct(z),
+               "mean distance": between.mean(), "mean ||z*||": np.linalg.norm(z, axis=1).mean(), "minima": int((curvature > 0).sum()),
+               "pairs with a ridge": float(np.mean(ridges(error, z, loss) > 0))}
+
+
+@tg.no_grad()
+def ridges(error, z, loss, points=19):
+    """For every pair of z*, how far the error on the straight line between them rises above both ends, in units of the larger."""
+    first, second = np.triu_indices(len(z), 1)
+    t = (np.arange(1, points + 1, dtype=z.dtype) / (points + 1))[:, None]
+    line = (1 - t) * z[first][:, None] + t * z[second][:, None]
+    along = error(tg.tensor(line.reshape(-1, z.shape[1]))).numpy().reshape(len(first), points)
+    ends = np.maximum(loss[first], loss[second])
+    return along.max(axis=1) / ends - 1
+
+
+def distances(z):
+    """||z_i - z_j|| for all pairs of codes (S, D): (S, S)."""
+    return np.linalg.norm(z[:, None] - z, axis=2)
+
+
+def distinct(z, within=0.05):
+    """How many of the codes (S, D) are further than `within` of their mean norm from all that are counted before them."""
+    near, counted = distances(z) < within * np.linalg.norm(z, axis=1).mean(), []
+    for i in range(len(z)):
+        if not near[i, counted].any():
+            counted.append(i)
+    return len(counted)
+
+
+def worst(found):
+    """(B, D): for each image the z* of the start that came least close."""
+    return found.z[np.arange(len(found.z)), found.loss.argmax(axis=1)]
+
+
+def compare(found, pixels):
+    """{column: number} for one way to descend."""
+    mse = found.loss / pixels
+    return {"best error": mse.min(axis=1).mean(), "mean error": mse.mean(), "mean ||z*||": np.linalg.norm(found.z, axis=2).mean(),
+            "largest |z_i|": abs(found.z).max(), "iterations": len(found.objective) - 1}
