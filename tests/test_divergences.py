@@ -244,6 +244,20 @@ def test_second_derivatives_of_sinkhorn_raise_rather_than_vanish():
         tg.grad((g * g).sum(), [t])
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_on_a_gpu_the_numbers_and_gradients_are_those_of_the_cpu(name, gpu):
+    x, y = (s.astype(np.float32) for s in samples(15, 7, 9, 2))
+    found = {}
+    for device in ("cpu", gpu):
+        t = tg.tensor(x, requires_grad=True, device=device)
+        loss = LOSSES[name](t, tg.tensor(y, device=device))
+        slope, = tg.grad(loss, [t])
+        assert loss.device == slope.device == ("cpu" if device == "cpu" else "cuda")
+        found[device] = loss.item(), slope.numpy()
+    assert found[gpu][0] == pytest.approx(found["cpu"][0], rel=1e-4, abs=1e-6)
+    assert found[gpu][1] == pytest.approx(found["cpu"][1], rel=1e-3, abs=1e-5)
+
+
 # ---- noise floors -------------------------------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ def wasserstein_1d(x, y, *, p=1, x_weights=None, y_weights=None):
                          "use wasserstein or sliced_wasserstein")
     i, j, mass = _quantile_matching(values(x)[:, 0], values(y)[:, 0], as_weights(x_weights, len(x), "wasserstein_1d", "x_weights"),
                                     as_weights(y_weights, len(y), "wasserstein_1d", "y_weights"))
+    i, j = _like(i, x, int), _like(j, y, int)
     return _total(x[i, 0] - y[j, 0], _like(mass, x), p)
 
 
@@ -70,7 +71,8 @@ def sliced_wasserstein(x, y, *, p=2, directions=64, rng=None):
     k = u.shape[1]
     matchings = [_quantile_matching(host_x[:, d], host_y[:, d], weights_x, weights_y) for d in range(k)]
     i, j, mass = (np.concatenate([m[part] for m in matchings]) for part in range(3))
-    column = np.repeat(np.arange(k), [len(m[0]) for m in matchings])
+    column = _like(np.repeat(np.arange(k), [len(m[0]) for m in matchings]), x, int)
+    i, j = _like(i, x, int), _like(j, y, int)
     return _total(shadows_x[i, column] - shadows_y[j, column], _like(mass / k, x), p)
 
 
@@ -138,10 +140,10 @@ def _total(difference, mass, p):
     return ops.sqrt((difference * difference * mass).sum() + 1e-30)
 
 
-def _like(a, x):
-    """The host array `a` with the dtype and device of `x`."""
+def _like(a, x, dtype=None):
+    """The host array `a` on the device of `x`, with its dtype unless one is given."""
     x = x.data if isinstance(x, Tensor) else x
-    return xp(x).asarray(a, x.dtype)
+    return xp(x).asarray(a, dtype or x.dtype)
 
 
 def _check_order(p, function):
