@@ -12,7 +12,7 @@ import sys
 import time
 
 from .frameworks import geometric_mean, peers
-from .kernels import convolutions, engine_cost, sgemm_rate
+from .kernels import convolutions, engine_cost, gflop_of, sgemm_rate
 from .networks import NETWORKS, PENALIZED
 
 TURN, PAUSE = 8, 0.2      # steps of one framework in a row; seconds before them
@@ -78,14 +78,19 @@ def time_in_turns(steps_of, frameworks, steps):
 
 
 def _print_steps(chosen, frameworks, steps, rate):
-    print(f"\n{'training step':24}" + "".join(f"{f.name + ' ms':>14}" for f in frameworks) + f"{'ratio':>8}")
+    print(f"\n{'training step':24}" + "".join(f"{f.name + ' ms':>14}" for f in frameworks) + f"{'ratio':>8}"
+          + (f"{'GFLOP/s':>9}{'of sgemm':>10}" if rate else ""))
     ratios = {}
     for name, build in chosen.items():
-        medians = time_in_turns([build(f) for f in frameworks], frameworks, steps)
+        steps_of = [build(f) for f in frameworks]
+        medians = time_in_turns(steps_of, frameworks, steps)
         line = f"{name:24}" + "".join(f"{1e3 * t:14.2f}" for t in medians)
         if len(medians) > 1:
             ratios[name] = medians[0] / medians[1]
             line += f"{ratios[name]:8.2f}"
+        if rate:
+            speed = gflop_of(steps_of[0]) / medians[0]
+            line += f"{speed:{9 if len(medians) > 1 else 17}.0f}{speed / rate:10.0%}"
         print(line, flush=True)
     if len(ratios) > 1:
         print(f"{'geometric mean':24}{geometric_mean(ratios.values()):{14 * len(frameworks) + 8}.2f}")

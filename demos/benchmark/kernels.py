@@ -44,6 +44,29 @@ def convolutions(rate):
         yield f"{n} x {c:3d} x {size}x{size} -> {o:3d}, kernel {k}, stride {s}", gflop, *[gflop / t / rate for t in times]
 
 
+def gflop_of(step):
+    """The GFLOP of the matrix products and convolutions of one step, two for each multiply-add, counted as it runs (CPU)."""
+    from unittest.mock import patch
+
+    from tinygen.kernels import convolution, matrix
+    counted = []
+
+    def counting(function, products):
+        def wrapped(*args):
+            counted.append(2e-9 * products(*args))
+            return function(*args)
+        return wrapped
+
+    positions = lambda a: a.size // a.shape[3]
+    with patch.object(matrix, "matmul", counting(matrix.matmul, lambda a, b: a.size * b.shape[-1])), \
+            patch.object(convolution, "correlate", counting(convolution.correlate, lambda x, w, *rest: positions(rest[-1]) * w.size)), \
+            patch.object(convolution, "transposed", counting(convolution.transposed, lambda y, w, *rest: positions(y) * w.size)), \
+            patch.object(convolution, "correlate_weight", counting(convolution.correlate_weight, lambda x, y, kernel, *rest:
+                                                                   y.size * x.shape[3] * kernel[0] * kernel[1])):
+        step()
+    return sum(counted)
+
+
 def engine_cost(length=40):
     """Microseconds an operation, forward and backward, on a chain of 16 x 16 arrays: (by hand in NumPy, tinygen)."""
     import tinygen as tg
