@@ -169,6 +169,24 @@ def test_optimizer(gpu, name, dtype):
         np.testing.assert_allclose(found[1][key], value, rtol=1e-3, atol=1e-5 if dtype == np.float32 else 1e-9, err_msg=key)
 
 
+def test_adam_takes_gradients_that_lie_anywhere(gpu):
+    """Its one launch goes through parameters and gradients by address: views with gaps, of one number, or backwards are copied first."""
+    found = []
+    for device in ("cpu", gpu):
+        tg.manual_seed(0)
+        p, q = (nn.Parameter(np.random.default_rng(n).standard_normal(shape).astype(np.float32)) for n, shape in enumerate([(6,), (3, 4)]))
+        for t in (p, q):
+            t.data = backend.to(t.data, device)
+        optimizer = optim.Adam([p, q], 0.1)
+        for _ in range(3):
+            a, b = p.data[::-1], backend.xp(p.data).broadcast_to(q.data[:1, :1], (3, 4))
+            optimizer.step([a, b])
+            optimizer.step([backend.xp(p.data).broadcast_to(p.data[:1], (6,)), q.data.T.copy().T])
+        found.append([p.numpy(), q.numpy()])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-4)
+
+
 def test_moving_average_and_clipping(gpu):
     found = []
     for device in ("cpu", gpu):

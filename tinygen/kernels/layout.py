@@ -138,6 +138,15 @@ def along_memory(function, *arrays, **keywords):
     return function(*arrays, **keywords)
 
 
+def aligned(a, like):
+    """`a` with its elements where those of `like` are, so that both can be gone through by address; copied where they lie otherwise."""
+    if a.strides == like.strides:
+        return a
+    out = xp(like).empty_like(like)
+    out[...] = a
+    return out
+
+
 def _turned(a):
     """(N, C, H, W), or what stretches to it, as (N, H, W, C); numbers as they are."""
     if not getattr(a, "ndim", 0):

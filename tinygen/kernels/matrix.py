@@ -1,7 +1,7 @@
 """The matrix product: every 2-D product of tinygen goes through `matmul`."""
 import numpy as np
 
-from ..backend import parallel, scratch
+from ..backend import parallel, scratch, xp
 
 PAGE = 4096         # bytes; rows that are a multiple of it apart fall on the same few lines of the cache
 PANEL = 512         # columns copied side by side at a time: with 1,024 rows 2 MB
@@ -15,6 +15,8 @@ def matmul(a, b):
     1024 x 8192. Copied panel by panel into reused memory first, it takes 3.5. And a column times a row is no work for a BLAS:
     64 x 1 times 1 x 6272 takes it 0.36 ms, a broadcast multiplication 0.02.
     """
+    if type(b) is not np.ndarray and a.ndim == b.ndim == 2 and xp(b) is not np:
+        return device_matmul(a, b)
     if a.shape[-1] == 1 and a.ndim > 1:
         return a * b
     if not _rows_collide(a, b):

@@ -5,7 +5,7 @@ import numpy as np
 
 from ..backend import xp
 from .cuda import Everywhere, with_cuda
-from .layout import SPLIT, blockwise, everywhere, in_layout_of
+from .layout import SPLIT, aligned, blockwise, everywhere, in_layout_of
 
 
 def _fused(work, *arrays):
@@ -157,10 +157,9 @@ def adam(tensors, lr, beta1, beta2, eps, correction1, correction2, decay):
         a.divide(m, t, out=t)
         t *= rate
         p -= t
-    groups = [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors]
-    if any(type(p) is not np.ndarray for p, *_ in groups):
-        return _adam(groups, rate, floor, beta1, beta2, 1 - lr * decay)
-    everywhere(work, groups)
+    if any(type(p) is not np.ndarray for p, *_ in tensors):
+        return _adam([(p, aligned(g, p), aligned(m, p), aligned(v, p)) for p, g, m, v in tensors], rate, floor, beta1, beta2, 1 - lr * decay)
+    everywhere(work, [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors])
 
 
 _adam = Everywhere("adam", "p g m v", "rate floor beta1 beta2 keep", """
@@ -171,9 +170,8 @@ _adam = Everywhere("adam", "p g m v", "rate floor beta1 beta2 keep", """
 
 def approach(pairs, weight):
     """a <- a + weight (b - a) in place for every (a, b) in `pairs`: a moving average."""
-    pairs = [(a, in_layout_of(b, a)) for a, b in pairs]
     if any(type(a) is not np.ndarray for a, _ in pairs):
-        return _approach(pairs, weight)
+        return _approach([(a, aligned(b, a)) for a, b in pairs], weight)
     for a, b in pairs:
         a += weight * (b - a)
 
