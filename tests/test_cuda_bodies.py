@@ -102,18 +102,31 @@ def test_max_pooling_finds_the_first_of_equals_and_passes_nan_on(gpu):
 
 
 def test_one_launch_for_many_arrays(gpu):
+    def no_work(*group):
+        raise AssertionError("not in one launch")
     double = Everywhere("double", "a b", "factor", "a = a + T(factor) * b; b = T(0);")
     shapes = [(3, 4), (1,), (), (0, 2), (2000,), (2, 3, 4)]
     a, b = ([RNG.random(s).astype(d) for s, d in zip(shapes, [np.float32, np.float64, np.float32, np.float32, np.float64, np.float32])] for _ in range(2))
     for _ in range(2):
         groups = [(backend.to(x, gpu), backend.to(y, gpu)) for x, y in zip(a, b)]
-        double(groups, 2.0)
+        double(no_work, groups, 2.0)
         for x, y, (p, q) in zip(a, b, groups):
             np.testing.assert_allclose(backend.host(p), x + 2 * y, rtol=1e-6)
             assert not backend.host(q).any()
     for _ in range(40):                                                # tables of addresses do not pile up
-        double([tuple(backend.to(RNG.random(3), gpu) for _ in range(2))], 1.0)
+        double(no_work, [tuple(backend.to(RNG.random(3), gpu) for _ in range(2))], 1.0)
     assert max(map(len, double.tables.values())) <= TABLES
+
+
+def test_arrays_in_different_orders_or_with_gaps_are_left_to_the_plain_code(gpu):
+    done = []
+    double = Everywhere("double", "a b", "factor", "a += b;")
+    a, b = (backend.to(RNG.random((4, 6)), gpu) for _ in range(2))
+    for pair in ((a, b.reshape(6, 4).T), (a[:, ::2], b[:, ::2]), (a[::-1], b[::-1])):
+        double(lambda *group: done.append(group), [pair], 1.0)
+    assert len(done) == 3
+    double(lambda *group: done.append(group), [(a.T, b.T), (a[:1].T, b[0].reshape(6, 1))], 1.0)           # an axis of length 1 may have any stride
+    assert len(done) == 3
 
 
 def test_adam_is_one_launch_for_all_parameters(monkeypatch):

@@ -12,7 +12,7 @@ import functools
 import numpy as np
 
 from ..backend import xp
-from .layout import along_memory
+from .layout import along_memory, flat, same_places
 
 KERNELS = []                    # every Kernel there is, for the tests
 TABLES = 8                      # tables of addresses kept for one set of arrays
@@ -57,8 +57,9 @@ def with_cuda(inputs, outputs, body):
 class Everywhere:
     """A CUDA body for every element of many groups of arrays, in one launch: Adam over all parameters.
 
-    everywhere(groups, *numbers): each group holds arrays of one shape, float type and memory order, `arrays` by name, which the body reads
-    and writes as plain variables; the numbers are float64. The addresses travel to the GPU as one small table.
+    everywhere(work, groups, *numbers): each group holds arrays of one shape and float type, `arrays` by name, which the body reads and
+    writes as plain variables; the numbers are float64. The addresses travel to the GPU as one small table. A group whose arrays lie in
+    different orders, or have gaps, is left to work(*arrays).
     """
 
     def __init__(self, name, arrays, numbers, body):
@@ -75,15 +76,24 @@ class Everywhere:
                         for t, c in (("float32", "float"), ("float64", "double"))}
         self.tables = {}
 
-    def __call__(self, groups, *numbers):
-        for dtype in {a[0].dtype for a in groups}:
-            chosen = [g for g in groups if g[0].dtype == dtype and g[0].size]
-            if chosen:
-                table, size = self._table(chosen)
+    def __call__(self, work, groups, *numbers):
+        by_type = {}
+        for group in groups:
+            if group[0].size:
+                by_type.setdefault(group[0].dtype, []).append(group)
+        for dtype, chosen in by_type.items():
+            table, size = self._table(chosen)
+            if table is not None:
                 self.kernels[dtype](table, len(chosen), *numbers, size=size)
+                continue
+            for group in chosen:
+                if not _regular(group):
+                    work(*group)
+            self(work, [group for group in chosen if _regular(group)], *numbers)
 
     def _table(self, groups):
-        """(starts of the groups and the end, then the addresses of the arrays, a row a name; elements in all).
+        """(starts of the groups and the end, then the addresses of the arrays, a row a name; elements in all), or (None, 0) where a
+        group cannot be gone through by address. Looked at once for the same addresses, since it takes longer than the launch.
 
         In small nets the gradients come back to the same few places of CuPy's memory pool, as long as nothing else asks it for memory: so
         the last tables are kept, and a new one takes the memory of the oldest.
@@ -92,6 +102,8 @@ class Everywhere:
         key = (tuple(a.data.ptr for g in groups for a in g), tuple(g[0].size for g in groups))
         tables = self.tables.setdefault((module, len(groups)), {})
         if key not in tables:
+            if not all(map(_regular, groups)):
+                return None, 0
             starts = np.cumsum([0] + [g[0].size for g in groups])
             addresses = [[g[k].data.ptr for g in groups] + [0] for k in range(len(groups[0]))]
             rows = np.array([starts.tolist(), *addresses])
@@ -102,3 +114,8 @@ class Everywhere:
                 table.set(rows)
                 tables[key] = table, int(starts[-1])
         return tables[key]
+
+
+def _regular(group):
+    """Whether the arrays of a group have no gaps and lie in one order."""
+    return flat(group[0])[0] is not None and all(same_places(a, group[0]) for a in group)

@@ -138,9 +138,14 @@ def along_memory(function, *arrays, **keywords):
     return function(*arrays, **keywords)
 
 
+def same_places(a, b):
+    """Whether the elements of two arrays of one shape lie in the same order, so that both can be gone through by address."""
+    return a.strides == b.strides or all(s == t for n, s, t in zip(a.shape, a.strides, b.strides) if n > 1)
+
+
 def aligned(a, like):
-    """`a` with its elements where those of `like` are, so that both can be gone through by address; copied where they lie otherwise."""
-    if a.strides == like.strides:
+    """`a` with its elements in the places of those of `like`; copied where they lie otherwise."""
+    if same_places(a, like):
         return a
     out = xp(like).empty_like(like)
     out[...] = a

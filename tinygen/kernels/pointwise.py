@@ -157,9 +157,10 @@ def adam(tensors, lr, beta1, beta2, eps, correction1, correction2, decay):
         a.divide(m, t, out=t)
         t *= rate
         p -= t
-    if any(type(p) is not np.ndarray for p, *_ in tensors):
-        return _adam([(p, aligned(g, p), aligned(m, p), aligned(v, p)) for p, g, m, v in tensors], rate, floor, beta1, beta2, 1 - lr * decay)
-    everywhere(work, [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors])
+    if all(type(p) is np.ndarray for p, *_ in tensors):
+        everywhere(work, [(p, in_layout_of(g, p), m, v) for p, g, m, v in tensors])
+    else:
+        _adam(work, [(p, aligned(g, p), m, v) for p, g, m, v in tensors], rate, floor, beta1, beta2, 1 - lr * decay)
 
 
 _adam = Everywhere("adam", "p g m v", "rate floor beta1 beta2 keep", """
@@ -170,10 +171,14 @@ _adam = Everywhere("adam", "p g m v", "rate floor beta1 beta2 keep", """
 
 def approach(pairs, weight):
     """a <- a + weight (b - a) in place for every (a, b) in `pairs`: a moving average."""
-    if any(type(a) is not np.ndarray for a, _ in pairs):
-        return _approach([(a, aligned(b, a)) for a, b in pairs], weight)
-    for a, b in pairs:
+    def work(a, b):
         a += weight * (b - a)
+
+    if all(type(a) is np.ndarray for a, _ in pairs):
+        for a, b in pairs:
+            work(a, b)
+    else:
+        _approach(work, [(a, aligned(b, a)) for a, b in pairs], weight)
 
 
 _approach = Everywhere("approach", "a b", "weight", "a += T(weight) * (b - a);")
