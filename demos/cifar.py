@@ -93,7 +93,7 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
         if probe:
             results |= probes(autoencoder, train, train_labels, test, test_labels)
         if fid:
-            results |= fids(autoencoder, test)
+            results |= fids(run, autoencoder, test)
         run.finish(**results, epochs=epochs, minutes=run.seconds / 60)
 
 
@@ -156,11 +156,15 @@ def probes(autoencoder, train, train_labels, test, test_labels):
     return {"probe accuracy": fit(codes), "pixel accuracy": fit(pixels)}
 
 
-def fids(autoencoder, test):
-    """Reconstruction FID (mean codes of the test images) and generation FID (as many samples), against the test images."""
+def fids(run, autoencoder, test):
+    """Reconstruction FID (mean codes of the test images) and generation FID (as many samples), against the test images.
+
+    The samples stay in the run folder.
+    """
     real = np.ascontiguousarray(test)
     rebuilt = to_bytes(in_parts(autoencoder.reconstruct, real))
     drawn = to_bytes(np.concatenate([autoencoder.sample(500) for _ in range(len(real) // 500)]))
+    run.arrays("samples", images=drawn)
     scores = {}
     for name, images in (("reconstruction FID", rebuilt), ("generation FID", drawn)):
         score = tg.metrics.fid(images, real, splits=(name.split()[0] + "s", "test split"))

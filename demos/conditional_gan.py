@@ -73,6 +73,7 @@ def main(*, data="fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet
 
         asked = np.arange(samples) % CLASSES
         made = conditional.samples(conditional.noise(samples), asked)
+        run.arrays("samples", images=made, labels=asked)
         agreement = judge.predict(made) == asked
         print("conditional GAN:")
         results = {"agreement": agreement.mean(), **judged(judge, made)}

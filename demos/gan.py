@@ -86,6 +86,7 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
                 run.snapshot(figures.image_grid(generate(average.average, architecture, fixed), title=f"{arch}, {loss}, after epoch {epoch}"))
 
         made = generate(average.average, architecture, last)
+        run.arrays("samples", images=made)
         run.figure("final", figures.image_grid(made[:100], title=f"{arch}, {loss}: samples of the averaged generator"))
         run.finish(**{"generator updates": g_optimizer.steps}, **judged(classifier, made))
 

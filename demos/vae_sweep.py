@@ -12,7 +12,6 @@ import numpy as np
 import tinygen as tg
 from tinygen import data as tgdata
 from tinygen import figures, losses
-from tinygen.files import replacing
 from tinygen.metrics import frechet_score, load_judge
 from tinygen.models.vae import ConvVAE, DenseVAE
 from tinygen.training import Run
@@ -57,8 +56,7 @@ def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu
     print(f"Fréchet distance of {len(test):,} samples to the {len(test):,} test images, by the hidden features of the {judge}; best: {best}")
 
     with Run(out, settings) as run:
-        with replacing(run.out / "samples.npz") as file:
-            np.savez_compressed(file, images=samples[best])
+        run.arrays("samples", images=samples[best])
         run.figure("samples", figures.image_rows(pictures))
         run.figure("distances", figures.bar_chart({"samples": [row["Fréchet distance"] for row in table.values()]}, list(table),
                                                   ylabel="Fréchet distance (not FID)"))

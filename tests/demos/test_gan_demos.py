@@ -86,6 +86,8 @@ def test_gan_end_to_end(tmp_path, capsys):
     results = finished(tmp_path / "g", "final", "samples/epoch-1", "samples/epoch-2", "curves")
     assert results["generator updates"] == 6 and 1 <= results["classes"] <= 10
     assert (tmp_path / "g" / "samples.gif").stat().st_size > 1000 and (tmp_path / "g" / "average.npz").is_file()
+    with np.load(tmp_path / "g" / "samples.npz") as samples:
+        assert samples["images"].shape == (100, 1, 28, 28) and samples["images"].dtype == np.uint8
     printed = capsys.readouterr().out
     assert "D(G(z))" in printed and "classes" in printed and "judged by the mnist-mini judge (10.00% on 150 real test images)" in printed
 

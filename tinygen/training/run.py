@@ -195,6 +195,11 @@ class Run:
         """Write NAME.png into the folder, and show it on the page."""
         self._draw(f"{name}.png", figure)
 
+    def arrays(self, name, **arrays):
+        """Write NAME.npz into the folder. `samples` with images, uint8 (N, C, H, W), is what `python -m demos fid` reads."""
+        with replacing(self.out / f"{name}.npz") as file:
+            np.savez_compressed(file, **arrays)
+
     def _draw(self, name, figure):
         from tinygen import figures             # loads matplotlib, which a run without pictures does not need
         (self.out / name).parent.mkdir(exist_ok=True)
