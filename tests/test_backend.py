@@ -132,17 +132,46 @@ def test_set_threads_takes_positive_integers(n):
 
 
 def fresh(code, **environment):
-    """A fresh interpreter's result."""
+    """A fresh interpreter's result, in the environment that this one was given."""
     folder = os.path.dirname(os.path.dirname(tg.__file__))
-    return subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": folder, **environment}, capture_output=True, text=True)
+    given = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    return subprocess.run([sys.executable, "-c", code], env={**given, "PYTHONPATH": folder, **environment}, capture_output=True, text=True)
 
 
 def test_the_environment_sets_the_threads():
     code = "import tinygen; print(tinygen.get_threads())"
     assert fresh(code, TINYGEN_THREADS="3").stdout.strip() == "3"
-    assert int(fresh(code, TINYGEN_THREADS="").stdout) == len(os.sched_getaffinity(0))
+    assert int(fresh(code, TINYGEN_THREADS="").stdout) == backend._cores()
     refused = fresh(code, TINYGEN_THREADS="many")
     assert refused.returncode and refused.stderr.strip().endswith("ValueError: TINYGEN_THREADS='many' is not a positive integer")
+
+
+TIMEOUT = "tinygen.backend._blas.openblas_thread_timeout()"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or not hasattr(backend._blas, "openblas_thread_timeout"), reason="another BLAS or system")
+@pytest.mark.parametrize("first", ["", "import numpy; a = numpy.ones((300, 300)); a @ a; "])
+def test_idle_threads_of_the_blas_sleep_soon_whichever_came_first(first):
+    code = f"{first}import tinygen, numpy as np; print({TIMEOUT}); a = np.ones((300, 300)); print((a @ a)[0, 0])"
+    assert fresh(code, TINYGEN_THREADS="2").stdout.split() == ["20", "300.0"]
+    assert fresh(code, OPENBLAS_THREAD_TIMEOUT="24").stdout.split() == ["24", "300.0"]          # the user has chosen
+    assert fresh(code, TINYGEN_SETTINGS="0").stdout.split() == ["0", "300.0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_starts_threads_of_its_own():
+    code = """
+import os, numpy as np, tinygen
+tinygen.set_threads(2)
+meet = lambda: tinygen.backend.parallel(lambda part: part.start, 2)
+assert meet() == [0, 1]
+child = os.fork()
+if child == 0:
+    os._exit(meet() != [0, 1])
+assert meet() == [0, 1]
+print(os.waitpid(child, 0)[1])
+"""
+    assert fresh(code).stdout.strip() == "0"
 
 
 def test_machine_says_what_results_depend_on():
