@@ -361,25 +361,9 @@ def grad(output, inputs, grad_output=None, create_graph=False):
     With `create_graph` the result can be differentiated again. The graph is kept.
     Raises ValueError for a non-scalar output without grad_output, a wrong shape, or an input that requires no gradient.
     """
-    if isinstance(inputs, Tensor):
-        raise TypeError("grad: inputs is one Tensor; pass a list of them: grad(output, [x])")
-    inputs = list(inputs)
-    if not isinstance(output, Tensor):
-        raise TypeError(f"grad: output is a {type(output).__name__}, not a Tensor")
-    for i, x in enumerate(inputs):
-        if not isinstance(x, Tensor) or not x.requires_grad:
-            raise ValueError(f"grad: inputs[{i}] is not a Tensor that requires a gradient; make it one with "
-                             "tensor(data, requires_grad=True) before it is used")
-    if grad_output is None:
-        if output.size != 1:
-            raise ValueError(f"grad: output has shape {output.shape}, not one element; reduce it with .sum() or pass grad_output")
-    elif not isinstance(grad_output, Tensor) and not is_array(grad_output):
-        raise TypeError(f"grad: grad_output is a {type(grad_output).__name__}, not an array or a Tensor")
-    elif grad_output.shape != output.shape or grad_output.dtype != output.dtype:
-        raise ValueError(f"grad: grad_output is {grad_output.dtype} {grad_output.shape}, output {output.dtype} {output.shape}; "
-                         "type and shape must be equal")
-    elif not create_graph:
-        grad_output = grad_output.data if isinstance(grad_output, Tensor) else grad_output
+    inputs = diagnosis.checked_request(output, inputs, grad_output)
+    if isinstance(grad_output, Tensor) and not create_graph:
+        grad_output = grad_output.data
     return [g if isinstance(g, Tensor) else Tensor(np.asarray(g) if isinstance(g, np.generic) else g)
             for g in walk(output, inputs, grad_output, create_graph)]
 

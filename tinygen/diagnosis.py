@@ -1,7 +1,7 @@
 """What the engine says when something is wrong: which operation, on which shapes, and what to do about it."""
 import numpy as np
 
-from .backend import device_of, host
+from .backend import device_of, host, is_array
 
 watch = None          # called with (operation, what, value, the arrays it was computed from) while something looks on
 
@@ -50,6 +50,29 @@ def refuse_mixed_types(name, inputs, y):
         described = ", ".join(f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs)
         raise TypeError(f"{name}: inputs of different float types ({described}) would change the type of a Tensor; convert "
                         "one: x.to(np.float32), or float(c) for a constant")
+
+
+def checked_request(output, inputs, grad_output):
+    """The list of `inputs` of `grad`; raises where what it is asked for has no answer."""
+    is_tensor = lambda x: hasattr(x, "requires_grad")
+    if is_tensor(inputs):
+        raise TypeError("grad: inputs is one Tensor; pass a list of them: grad(output, [x])")
+    if not is_tensor(output):
+        raise TypeError(f"grad: output is a {type(output).__name__}, not a Tensor")
+    inputs = list(inputs)
+    for i, x in enumerate(inputs):
+        if not is_tensor(x) or not x.requires_grad:
+            raise ValueError(f"grad: inputs[{i}] is not a Tensor that requires a gradient; make it one with "
+                             "tensor(data, requires_grad=True) before it is used")
+    if grad_output is None:
+        if output.size != 1:
+            raise ValueError(f"grad: output has shape {output.shape}, not one element; reduce it with .sum() or pass grad_output")
+    elif not is_tensor(grad_output) and not is_array(grad_output):
+        raise TypeError(f"grad: grad_output is a {type(grad_output).__name__}, not an array or a Tensor")
+    elif grad_output.shape != output.shape or grad_output.dtype != output.dtype:
+        raise ValueError(f"grad: grad_output is {grad_output.dtype} {grad_output.shape}, output {output.dtype} {output.shape}; "
+                         "type and shape must be equal")
+    return inputs
 
 
 class detect_nonfinite:
