@@ -68,10 +68,10 @@ def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-
             print(f"{loss}:")
             made = game.samples(samples)
             table[loss] = {"generator updates": game.g_optimizer.steps, **judged(judge, made)}
-            rows[loss] = made[:36].reshape(3, 12, *made.shape[1:])
+            rows[loss] = [made[i:i + 12] for i in range(0, min(len(made), 36), 12)]
         print_table(table, "loss")
-        run.figure("samples_of_each", figures.image_rows({loss if line == 0 else " " * (line + 3 * k): made[line] for k, (loss, made) in enumerate(rows.items())
-                                                          for line in range(3)}, title="samples of the averaged generators"))
+        run.figure("samples_of_each", figures.image_rows({loss if line == 0 else " " * (line + 3 * k): images for k, (loss, made) in enumerate(rows.items())
+                                                          for line, images in enumerate(made)}, title="samples of the averaged generators"))
         run.figure("classes", figures.line_panels(
             [reading["step"] for reading in monitors[losses[0]].history],
             {"effective classes, exp(entropy)": {loss: np.exp([reading["entropy"] for reading in m.history]) for loss, m in monitors.items()},

@@ -37,10 +37,10 @@ def main(*, data: Literal["mnist-mini", "fashion-mini", "mnist", "fashion-mnist"
 
 
 def confusion(labels, said, classes):
-    """The share (K, K) of each true class (row) that was judged to be each class (column)."""
+    """The share (K, K) of each true class (row) that was judged to be each class (column); zeros for a class without images."""
     counts = np.zeros((classes, classes))
     np.add.at(counts, (labels, said), 1)
-    return counts / counts.sum(axis=1, keepdims=True)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
 def surest_mistakes(logits, labels):

@@ -15,7 +15,7 @@ from tinygen.figures import line_panels
 from tinygen.training import Run
 
 
-def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, seed=0, out="runs/regularisation"):
+def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, outer=120, seed=0, out="runs/regularisation"):
     """Run the three studies, print their numbers, draw their figures.
 
     images: number of training images for the study of weight decay
@@ -23,6 +23,7 @@ def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, seed=0, out="r
     eta: learning rate
     decay: lambda, the weight of 1/(2n) sum w^2 in the cost
     batch: mini-batch size m
+    outer: steps of the learned hyper-parameters, each through a whole training
     """
     settings = locals()
     tg.manual_seed(seed)
@@ -41,8 +42,9 @@ def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, seed=0, out="r
         run.figure("weight-decay", weight_decay_figure(studies, math.exp(-eta * decay / batch)))
 
         problem = RidgeProblem(seed)
-        paths = {"lambda, validation": learn_hyperparameters(problem, learn_eta=False, eta=0.5),
-                 "both, validation": learn_hyperparameters(problem), "both, training": learn_hyperparameters(problem, "training")}
+        paths = {"lambda, validation": learn_hyperparameters(problem, learn_eta=False, outer=outer, eta=0.5),
+                 "both, validation": learn_hyperparameters(problem, outer=outer),
+                 "both, training": learn_hyperparameters(problem, "training", outer=outer)}
         best, unstable = problem.best_decay(), 2 / largest_curvature(problem, 0.1)
         for name, path in paths.items():
             print(f"learned, {name}: lambda {path['lambda'][-1]:.4f}, largest loss on the way {path['loss'].max():.3g}")
