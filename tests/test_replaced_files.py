@@ -69,3 +69,10 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
         (tmp_path / name).write_bytes(b"")
     remove_parts(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "b.part", "c.npz"]
+
+
+def test_what_can_be_computed_again_is_kept_if_possible(tmp_path, capsys):
+    files.keep(tmp_path / "new" / "a.bin", lambda file: file.write(b"x"))
+    assert (tmp_path / "new" / "a.bin").read_bytes() == b"x" and capsys.readouterr().err == ""
+    files.keep(tmp_path / "new" / "a.bin" / "b.bin", lambda file: file.write(b"x"))             # a file is no folder
+    assert "b.bin is not kept, so it will be computed again" in capsys.readouterr().err

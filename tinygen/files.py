@@ -1,6 +1,7 @@
 """Writing files that are never half written: the old one or the new one, whatever kills the process or fills the disk."""
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 
@@ -40,6 +41,16 @@ def replacing(path, mode="wb", *, sync=False):
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def keep(path, write):
+    """write(file) into a new file `path`, made for the next time. Where that cannot be, standard error says so, and work goes on."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            write(file)
+    except OSError as error:
+        print(f"{Path(path).name} is not kept, so it will be computed again: {error}", file=sys.stderr)
 
 
 def remove_parts(folder):

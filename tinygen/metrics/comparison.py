@@ -12,8 +12,8 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from .. import files
 from ..data.registry import data_folder
-from ..files import replacing
 from . import inception
 from .checks import as_images
 from .frechet import frechet_score, kernel_score, real_pair
@@ -130,9 +130,7 @@ def cached_features(images, extractor=INCEPTION, device="cpu", *, keep=True):
                 return features
     features = extractor.features(images, device=device)
     if keep and len(images) >= WORTH_KEEPING:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.save(file, features)
+        files.keep(path, lambda file: np.save(file, features))
     return features
 
 

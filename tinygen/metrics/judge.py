@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import nn
+from .. import files, nn
 from ..autograd import no_grad, tensor
 from ..backend import generator, rng_state, set_rng_state
 from ..data.batches import batches, to_float
 from ..data.readers import read_npz
 from ..data.registry import data_folder, load
-from ..files import replacing
 from ..ops import log_softmax
 from ..optim import Adam
 from ..progress import Progress
@@ -118,10 +117,8 @@ def train_judge(data, *, epochs=None, seed=0, keep=True):
     finally:
         set_rng_state(before)
     if keep:
-        path = data_folder() / "judges" / f"{data}.npz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.savez(file, accuracy=judge.accuracy, count=judge.count, **judge.network.state_dict())
+        arrays = {"accuracy": judge.accuracy, "count": judge.count, **judge.network.state_dict()}
+        files.keep(data_folder() / "judges" / f"{data}.npz", lambda file: np.savez(file, **arrays))
     return judge
 
 
