@@ -1,6 +1,7 @@
 """GANs on images: any loss of the family with any architecture of the sheets [001.4]
 
     python -m demos gan                                         DNet and GNet of sheet 001, digits in two minutes
+    python -m demos gan --data mnist --epochs 30                ... on all of MNIST
     python -m demos gan --data mnist --settings sheet           ... with the sheet's own settings: batch 256, 100 epochs
     python -m demos gan --arch dcgan --loss lsgan --data mnist  the DCGAN of sheet 003 with least squares
 
@@ -51,7 +52,7 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
     judge: count the classes of the samples with a classifier trained on the real images (trained first where there is none)
     """
     flags = dict(locals())
-    chosen = choose(arch, loss, settings, epochs=epochs, batch_size=batch_size, lr=lr, lr_ratio=lr_ratio, betas=betas, critic_steps=critic_steps)
+    chosen = choose(arch, loss, settings, data, epochs=epochs, batch_size=batch_size, lr=lr, lr_ratio=lr_ratio, betas=betas, critic_steps=critic_steps)
     with Run(out, {**flags, **chosen._asdict()}, resume=resume) as run:
         tg.manual_seed(seed)
         architecture, pair = ARCHITECTURES[arch], LOSSES[loss]

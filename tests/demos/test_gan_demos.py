@@ -77,6 +77,7 @@ def test_settings():
     assert gan_settings.choose("dnet", "non-saturating", "sheet") == gan_settings.Settings(100, 256, 2e-4, betas=(0.9, 0.999))
     assert gan_settings.choose("fc", "lsgan", "sheet").lr == 1e-3
     assert gan_settings.choose("dcgan", "wgan-gp", "measured", epochs=3, lr=None)[:2] == (3, 128)
+    assert gan_settings.choose("dcgan", "hinge", "measured", "mnist").epochs * 5 == gan_settings.choose("dcgan", "hinge", "measured", "mnist-mini").epochs
     assert all(arch in ARCHITECTURES and loss in LOSSES for arch, loss in gan_settings.MEASURED)
     assert set(gan_settings.SHEET) == set(ARCHITECTURES)
 
