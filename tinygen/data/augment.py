@@ -1,4 +1,4 @@
-"""Random views of images that keep what they show: shifted crops, mirror images, brightness, contrast, colour, rotations, noise.
+"""Random views of images that keep what they show: crops, shifts, mirror images, brightness, contrast, colour, rotations, noise.
 
 All take float batches x (N, C, H, W) in [0, 1] and a NumPy generator, work on the host, and return new arrays of the same dtype.
 """
@@ -28,6 +28,31 @@ def shifted(x, rng, most=4):
     padded = np.pad(x, ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
     places = rng.integers(0, 2 * most + 1, (len(x), 2))
     return np.stack([image[:, a:a + height, b:b + width] for image, (a, b) in zip(padded, places)])
+
+
+def cropped(x, rng, least=0.25):
+    """A rectangle of every image, of at least the share `least` of its area and sides in a ratio within 3/4 to 4/3, stretched to full size.
+
+    Bilinear. Of all views this one teaches a contrastive loss most (Chen et al. 2020, figure 5).
+    """
+    _check("cropped", x, rng)
+    if not 0 < least <= 1:
+        raise ValueError(f"cropped: least = {least} must be in (0, 1], a share of the area")
+    n, height, width = len(x), *x.shape[2:]
+    area, ratio = rng.uniform(least, 1, n), np.exp(rng.uniform(-1, 1, n) * np.log(4 / 3) / 2)
+    sides = np.minimum(np.sqrt(area) * np.stack([ratio, 1 / ratio]), 1)                # of the rectangle, shares of height and width
+    corners = rng.random((2, n)) * (1 - sides)
+    y = x
+    for axis, length, corner, side in ((2, height, corners[0], sides[0]), (3, width, corners[1], sides[1])):
+        centres = (corner[:, None] + side[:, None] * (np.arange(length) + 0.5) / length) * length - 0.5
+        centres = np.clip(centres, 0, length - 1)
+        low = np.minimum(centres.astype(int), max(length - 2, 0))
+        along = [1] * 4
+        along[0], along[axis] = n, length
+        weight = (centres - low).astype(x.dtype).reshape(along)
+        take = lambda index: np.take_along_axis(y, index.reshape(along), axis)
+        y = take(low) * (1 - weight) + take(np.minimum(low + 1, length - 1)) * weight
+    return y
 
 
 def recoloured(x, rng, strength=0.4):
@@ -61,5 +86,5 @@ def noisy(x, rng, sigma=0.1):
 
 
 def view(x, rng):
-    """A view for contrastive learning: shifted, mirrored, recoloured."""
-    return recoloured(mirrored(shifted(x, rng), rng), rng)
+    """A view for contrastive learning: cropped, mirrored, recoloured."""
+    return recoloured(mirrored(cropped(x, rng), rng), rng)
