@@ -10,7 +10,7 @@ import numpy as np
 
 import tinygen as tg
 from tinygen import data as tgdata
-from tinygen import figures
+from tinygen import figures, losses
 from tinygen.models.echo import EchoVAE, error_bound, largest_scale
 from tinygen.models.vae import DenseVAE, evaluate
 from tinygen.nn import Linear, init
@@ -23,8 +23,8 @@ MODELS = ("vae", "echo", "echo-replace")
 BOUND = 16.0
 
 
-def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), latent=32, depth=99, batch_size=100, lr=1e-3,
-         device="cpu", seed=0, out="runs/echo", resume=False):
+def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), latent=20, depth=99, batch_size=100,
+         lr=3e-3, warmup=2, device="cpu", seed=0, out="runs/echo", resume=False):
     """Train each model for each beta, and draw rate against distortion.
 
     betas: the weights of the rate
@@ -33,7 +33,8 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
     latent: numbers in the code
     depth: echoes in each noise; the batch must hold more images
     batch_size: images in a training step
-    lr: the learning rate of Adam, which falls to a tenth along half a cosine
+    lr: the learning rate of Adam, which falls to a hundredth along half a cosine
+    warmup: epochs in which the weight of the rate rises to beta: so more numbers of the code are in use when it is full
     """
     settings = dict(locals())
     unknown = [name for name in models if name not in MODELS]
@@ -54,8 +55,12 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
             with Run(Path(out) / f"{name}-beta-{beta:g}", one_of(settings, model=name, beta=beta), resume=resume) as run:
                 tg.manual_seed(seed)
                 model = build(name, hidden, latent, depth)
-                for epoch in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, floor=lr / 10, seed=seed, device=device,
-                                       beta=beta, binary=True):
+
+                def loss(model, x):
+                    return losses.beta_vae(*model.terms(x), beta * min(1.0, (len(run.history) + 1) / (warmup + 1)))
+
+                for _ in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, floor=lr / 100, seed=seed, device=device,
+                                   loss=loss, binary=True):
                     log_test(run, *evaluate(model, test, batch_size=batch_size))
                 last = run.history[-1]
                 run.finish(rate=last["test rate"], distortion=last["test distortion"], **{

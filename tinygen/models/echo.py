@@ -77,10 +77,10 @@ def echo_noise(m, log_s, indices):
 class EchoVAE(VAE):
     """A dense VAE with Echo noise: pixels - hidden - (m, s), latent - hidden reversed - pixels, as many parameters as a DenseVAE.
 
-    With h, k the two halves of the encoder's output: m(x) = bound tanh(h / sqrt(bound)), so |m| < bound, and log s(x) = log scale +
-    log sigmoid(k), so 0 < s < scale, the largest scale for which the echoes left out stay below float32's precision. A bound of 1, as in
-    the paper, makes codes so small at first that the rate wins before the decoder has learned to read them. During training and in
-    `evaluate` the echoes come from the batch itself, which must therefore hold more than `depth` examples (unless `replace`).
+    With h, k the two halves of the encoder's output: m(x) = bound tanh(h / bound), so |m| < bound, and log s(x) = log scale + log
+    sigmoid(k), so 0 < s < scale, the largest scale for which the echoes left out stay below float32's precision. Codes of size 1 lie where
+    the tanh is straight: with a bound of 1, as in the paper, it saturates, and training is slower. During training and in `evaluate` the
+    echoes come from the batch itself, which must therefore hold more than `depth` examples (unless `replace`).
     Source: Brekelmans, Moyer, Galstyan & Ver Steeg 2019, "Exact rate-distortion in autoencoders via Echo noise".
     """
 
@@ -93,7 +93,7 @@ class EchoVAE(VAE):
     def encode(self, x):
         """x (N, pixels) -> m and log s, (N, latent) each."""
         h = self.encoder(x)
-        m = ops.tanh(h[:, :self.latent] * (1 / math.sqrt(self.bound))) * self.bound
+        m = ops.tanh(h[:, :self.latent] * (1 / self.bound)) * self.bound
         return m, ops.log_sigmoid(h[:, self.latent:]) + self.log_scale
 
     def forward(self, x):
