@@ -89,6 +89,7 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
         made = generate(average.average, architecture, last)
         run.arrays("samples", images=made)
         run.figure("final", figures.image_grid(made[:100], title=f"{arch}, {loss}: samples of the averaged generator"))
+        run.figure("monitor", monitor_figure(monitor, f"{arch}, {loss}: what the collapse monitor saw"))
         run.finish(**{"generator updates": g_optimizer.steps}, **judged(classifier, made))
 
 
@@ -156,6 +157,18 @@ def report(monitor):
     print(monitor.line())
     for alarm in monitor.alarms:
         print("ALARM:", alarm)
+
+
+def monitor_figure(monitor, title):
+    """What the monitor read, over the steps of the training."""
+    column = lambda key: np.array([reading.get(key, np.nan) for reading in monitor.history])
+    letter, networks = "C" if monitor.critic else "D", [key for key in monitor.history[-1] if key.startswith("gradient_")]
+    panels = {"critic" if monitor.critic else "discriminator": {f"{letter}(x)": column("d_real"), f"{letter}(G(z))": column("d_fake")},
+              "norm of the gradient": {key.removeprefix("gradient_"): column(key) for key in networks},
+              "distance of samples, real = 1": {"": column("spread")}, "modes hit": {"": column("modes")},
+              "share of samples near a mode": {"": column("near")}, "effective classes": {"": np.exp(column("entropy"))}}
+    panels = {label: curves for label, curves in panels.items() if any(np.isfinite(values).any() for values in curves.values())}
+    return figures.line_panels(column("step"), panels, xlabel="step", markers=True, title=title)
 
 
 def judged(judge, samples):

@@ -24,7 +24,7 @@ from tinygen.nn import ExponentialMovingAverage
 from tinygen.optim import Adam, gradient_norm, linear_decay
 from tinygen.training import Run
 
-from demos.gan import report, train_discriminator, train_generator
+from demos.gan import monitor_figure, report, train_discriminator, train_generator
 
 MIXTURES = ("bimodal", "8-gaussians", "25-gaussians", "ring", "grid")
 DRAWN = 2000
@@ -85,6 +85,7 @@ def main(*, target: Literal["bimodal", "8-gaussians", "25-gaussians", "ring", "g
                 report(monitor)
                 run.snapshot(figures.density_pair(samples, real, title=f"{target}, {loss}: after {step:,} generator steps"))
 
+        run.figure("monitor", monitor_figure(monitor, f"{target}, {loss}: what the collapse monitor saw"))
         run.figure("critic", critic_figure(critic, pair, sample(300), real[:300], f"{target}, {loss}: the critic, and where it pushes the samples"))
         if z_dim <= 2:
             run.figure("manifold", manifold_figure(average, z_dim, noise, real[:500], f"{target}, {loss}: where the generator puts its codes"))

@@ -84,7 +84,7 @@ def test_settings():
 
 def test_gan_end_to_end(tmp_path, capsys):
     assert run(["gan", "--epochs", "2", "--batch-size", "50", "--every", "1", "--samples", "100", "--out", str(tmp_path / "g")]) == 0
-    results = finished(tmp_path / "g", "final", "samples/epoch-1", "samples/epoch-2", "curves")
+    results = finished(tmp_path / "g", "final", "monitor", "samples/epoch-1", "samples/epoch-2", "curves")
     assert results["generator updates"] == 6 and 1 <= results["classes"] <= 10
     assert (tmp_path / "g" / "samples.gif").stat().st_size > 1000 and (tmp_path / "g" / "average.npz").is_file()
     with np.load(tmp_path / "g" / "samples.npz") as samples:
