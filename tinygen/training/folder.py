@@ -46,6 +46,7 @@ def retire_checkpoint(folder):
 
 
 def write_json(path, content):
+    """`content` as indented JSON."""
     with replacing(path, "w") as file:
         file.write(json.dumps(content, indent=2) + "\n")
 
