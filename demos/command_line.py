@@ -182,9 +182,16 @@ def make_parser(main, program, description=None):
 
 
 def _refill(text, width):
-    """Paragraphs of prose broken anew to fit `width`; what is indented or set in columns stays as it is."""
-    paragraphs = [p if re.search(r"^ |\S  +\S|^[-|*]", p, re.MULTILINE) else textwrap.fill(p, width) for p in text.split("\n\n")]
-    return "\n\n".join(paragraphs)
+    """Paragraphs of prose broken anew to fit `width`; what is indented or set in columns stays as it is, unless it is too wide."""
+    def fold(line):
+        columns = re.fullmatch(r"( *)(\S.*?)  +(\S.*?)", line)
+        if len(line) <= width or not columns or "  " in columns[3]:     # it fits, or is prose, or a table
+            return line
+        indent, first, second = columns.groups()
+        return f"{indent}{first}\n" + textwrap.fill(second, width, initial_indent=indent + "    ", subsequent_indent=indent + "    ")
+
+    preformatted = re.compile(r"^ |\S  +\S|^[-|*] ", re.MULTILINE)
+    return "\n\n".join("\n".join(map(fold, p.split("\n"))) if preformatted.search(p) else textwrap.fill(p, width) for p in text.split("\n\n"))
 
 
 def explanations(main):

@@ -1,7 +1,7 @@
 """GAN against WGAN-GP on digits, side by side: the same generator, the same noise, the same number of updates [000.2b]
 
-    python -m demos gan_vs_wgan                                            6,000 digits of the package
-    python -m demos gan_vs_wgan --data mnist --settings sheet --epochs 100 the sheet's own learning rate and length
+    python -m demos gan_vs_wgan                                               6,000 digits of the package
+    python -m demos gan_vs_wgan --data mnist --settings sheet --epochs 100    the sheet's own learning rate and length
 
 Every contender has the fully connected generator 128-256-512-1024-784 with the same start, and turns of one update each. The picture after
 every few epochs holds a row of samples for each, from the same codes.

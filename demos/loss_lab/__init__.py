@@ -1,7 +1,6 @@
 """The loss lab: what GAN losses and ELBO estimators do to gradients, to look at [003.2]
 
-games      one game in the plane under every GAN loss: the discriminator's surface and its push on each sample, as a film (games.gif,
-           its frames in frames/) and on one page
+games      one game in the plane under every GAN loss: the discriminator's surface and its push on each sample, a film and a page
 critics    hinge and Wasserstein critics on the line, trained, against the optimal ones
 vanishing  what the discriminator leaves for the generator: minimax against non-saturating, least squares and Wasserstein
 elbo       the ELBO of one data point over (mu, sigma), with the clouds of gradients that three estimators draw

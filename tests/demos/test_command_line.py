@@ -207,10 +207,17 @@ def test_arguments_without_a_flag():
 
 
 def test_prose_is_broken_to_the_width_and_tables_stay():
-    text = "One\nline " + "word " * 30 + "\n\n    python -m demos " + "x" * 90 + "\n\na   b\n1   " + "2" * 90
+    text = "One\nline " + "word " * 30 + "\n\n    python -m demos " + "x" * 90 + "\n\na   b   c\n1   3   " + "2" * 90
     filled = command_line._refill(text, 80)
     assert filled.split("\n\n")[1:] == text.split("\n\n")[1:]
     assert max(map(len, filled.split("\n\n")[0].splitlines())) <= 80 and filled.split("\n\n")[0].split() == text.split("\n\n")[0].split()
+
+
+def test_what_a_command_does_goes_below_it_where_both_are_too_wide():
+    text = "    python -m demos gan    digits\n    python -m demos gan --data mnist " + "x" * 30 + "    " + "word " * 12
+    short, long, *words = command_line._refill(text.strip("\n"), 80).splitlines()
+    assert short == "    python -m demos gan    digits" and long == "    python -m demos gan --data mnist " + "x" * 30
+    assert [line[:9] for line in words] == ["        w"] * len(words) and " ".join(words).split() == ["word"] * 12
 
 
 def test_help_explains_every_flag_in_80_columns(toy, capsys, monkeypatch):
