@@ -34,6 +34,7 @@ FLAGS = {
     "paths": ["--z-dim", "3", "--steps", "2", "--pairs", "2", "--segments", "4", "--iterations", "2", "--starts", "2"],
     "rate_distortion": ["--epochs", "1", "--betas", "1", "--hidden", "16", "--latent", "2"],
     "regularisation": ["--images", "40", "--epochs", "1", "--outer", "2"],
+    "short_paths": ["--steps", "2", "--pairs", "2", "--starts", "1", "--iterations", "2", "--segments", "4", "--samples", "20", "--seeds", "0"],
     "tour": ["1"],
     "vae": ["--epochs", "1", "--images", "40"],
     "vae_digits": ["--epochs", "1", "--hidden", "16", "--latent", "4", "--seeds", "1"],

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import tinygen as tg
-from demos import domain_mapping, inversion, latent_gan, magnification, paths
+from demos import domain_mapping, inversion, latent_gan, magnification, paths, short_paths
 from demos.command_line import run
+from tinygen import nn
 from tinygen.data.toy import ring_centres
 from tinygen.metrics.judge import Classifier, Judge
 
@@ -19,8 +20,9 @@ def finished(folder, *names):
 @pytest.fixture
 def anyone(monkeypatch):
     """A judge who has learned nothing, in place of one who takes a minute to learn."""
-    for module in (domain_mapping, magnification):
-        monkeypatch.setattr(module, "load_judge", lambda data: Judge(data, Classifier().eval(), 0.1, 1))
+    network = Classifier().eval()
+    for module in (domain_mapping, magnification, short_paths):
+        monkeypatch.setattr(module, "load_judge", lambda data: Judge(data, network, 0.1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,62 @@ def test_pairs_are_of_two_classes_and_no_image_is_twice(gan):
     a, b, names = paths.held_out_pairs(latent_gan.read_gan(gan), 50, np.random.default_rng(0))
     assert all(name.split(" to ")[0] != name.split(" to ")[1] for name in names)
     assert len(np.unique(np.concatenate([a, b]).reshape(100, -1), axis=0)) == 100
+
+
+def test_short_paths_end_to_end(tmp_path, anyone, capsys):
+    flags = ["short_paths", "--steps", "3", "--pairs", "3", "--starts", "2", "--iterations", "5", "--segments", "8", "--samples", "150", "--seeds", "0",
+             "--out", str(tmp_path)]
+    assert run(flags) == 0
+    results = finished(tmp_path, "samples-without", "samples-with", "strip-1", "energies")
+    assert results["seed 0: min U"] == pytest.approx(1 - results["with, seed 0: min U"] / results["without, seed 0: min U"], rel=1e-5)
+    assert results["with, seed 0: relative"] <= results["with, seed 0: straight"]
+    assert run([*flags, "--resume"]) == 0 and capsys.readouterr().out.count("nothing to do") == 2
+    assert finished(tmp_path) == results
+
+
+def test_codes_lie_on_the_sphere():
+    generator = short_paths.ARCHITECTURE.generator(16, (1, 28, 28))
+    z = generator.code(tg.tensor(short_paths.ARCHITECTURE.draw(5)))
+    np.testing.assert_allclose((z * z).sum(axis=1).numpy(), 128, rtol=1e-4)
+    np.testing.assert_array_equal(generator(tg.tensor(np.ones((2, 16), np.float32))).numpy()[0], generator.synthesis(generator.code(
+        tg.tensor(np.ones((2, 16), np.float32)))).numpy()[0])
+
+
+class Fade(nn.Module):
+    """A linear generator that is its own synthesis: straight paths are fades."""
+
+    def __init__(self, rng):
+        super().__init__()
+        self.columns = nn.Buffer(np.linalg.qr(rng.standard_normal((36, 16)))[0].astype(np.float32))
+
+    def code(self, u):
+        return u
+
+    def synthesis(self, z):
+        return (z @ self.columns.transpose()).reshape(len(z), 1, 6, 6)
+
+    forward = synthesis
+
+
+def test_the_energy_of_a_fade_is_two_thirds_and_codes_are_found_on_the_way():
+    """int (1 - t)^2 + t^2 dt = 2/3, where the codes are known; unknown ones cost more, and less after each call."""
+    rng = np.random.default_rng(0)
+    generator = Fade(rng)
+    known = short_paths.KnownCodes(generator(tg.tensor(rng.standard_normal((256, 16)).astype(np.float32))).numpy())
+    energies = [known.energy(generator, rng).item() for _ in range(60)]
+    assert energies[0] > 1.2 and np.mean(energies[-10:]) == pytest.approx(2 / 3, abs=0.04)
+    energy = known.energy(generator, rng)
+    assert known.state_dict()["noise"].shape == (256, 16) and energy.shape == ()
+
+
+def test_changes_by_hand():
+    part = lambda energy: short_paths.Measured(energy, energy / 10, *[energy] * 4, ["strip"], ["end"])
+    first, second = part(np.array([1.0, 3.0])), part(np.array([5.0]))
+    both = short_paths.pooled([first, second])
+    assert both.energy.tolist() == [1, 3, 5] and both.strips == ["strip"] * 2
+    halved = short_paths.changes(both, part(both.energy / 2))
+    assert halved["min U"] == pytest.approx(0.5) and halved["+-"] == pytest.approx(0, abs=1e-12)
+    assert short_paths.changes(both, part(np.array([2.0, 1.0, 1.0])))["+-"] > 0.1
 
 
 def test_magnification_end_to_end(tmp_path, anyone):
