@@ -169,11 +169,13 @@ class KnownCodes:
 
 
 class Measured(NamedTuple):
-    """Of P pairs of test images: min U and the same divided by ||xA-xB||^2 ||zA-zB||^2; that of the straight path; squared error a pixel of the
-    two inversions; ||zA - zB||; the image in the middle of the path (uint8); images along it, and the ends."""
+    """Of P pairs of test images: min U, and divided by ||xA-xB||^2 ||zA-zB||^2; that of the straight path; that with G(zA), G(zB) for xA, xB, so that
+    it matters how G goes from one to the other but not whether it reaches them; squared error a pixel of the two inversions; ||zA - zB||; the image
+    in the middle of the path (uint8); images along it, and the ends."""
     energy: np.ndarray
     relative: np.ndarray
     straight: np.ndarray
+    own: np.ndarray
     error: np.ndarray
     distance: np.ndarray
     middle: np.ndarray
@@ -186,14 +188,18 @@ def measure(gan, pairs, *, starts, iterations, segments):
     (x_a, x_b, _), generator = pairs, gan.generator
     found = geometry.invert(generator, np.concatenate([x_a, x_b]), gan.draw(starts), method="lbfgs", steps=iterations, prior=PRIOR)
     with tg.no_grad():
-        z_a, z_b = np.split(generator.code(tg.tensor(found.best)).numpy(), 2)
-    path = geometry.shortest_path(lambda nodes: geometry.path_energy(generator.synthesis, nodes, x_a, x_b), z_a, z_b, segments=segments, steps=60)
-    relative = lambda energy: geometry.relative_energy(energy, z_a, z_b, x_a, x_b)
-    images = lambda z: generate(generator.synthesis, ARCHITECTURE, z)
-    at = np.linspace(0, segments, SHOWN).round().astype(int)
-    return Measured(path.energy, relative(path.energy), relative(path.before["straight"]), found.loss.min(axis=1).reshape(2, -1).mean(axis=0) / x_a[0].size,
-                    np.linalg.norm(z_a - z_b, axis=1), images(path.nodes[:, segments // 2]), [images(nodes[at]) for nodes in path.nodes[:4]],
-                    list(zip(as_bytes(x_a[:4]), as_bytes(x_b[:4]))))
+        z = generator.code(tg.tensor(found.best))
+        (z_a, z_b), own = np.split(z.numpy(), 2), np.split(generator.synthesis(z).numpy(), 2)
+
+    def shortest(x_a, x_b):
+        path = geometry.shortest_path(lambda nodes: geometry.path_energy(generator.synthesis, nodes, x_a, x_b), z_a, z_b, segments=segments, steps=60)
+        return path, *(geometry.relative_energy(energy, z_a, z_b, x_a, x_b) for energy in (path.energy, path.before["straight"]))
+
+    path, relative, straight = shortest(x_a, x_b)
+    images, at = lambda z: generate(generator.synthesis, ARCHITECTURE, z), np.linspace(0, segments, SHOWN).round().astype(int)
+    return Measured(path.energy, relative, straight, own=shortest(*own)[1], error=found.loss.min(axis=1).reshape(2, -1).mean(axis=0) / x_a[0].size,
+                    distance=np.linalg.norm(z_a - z_b, axis=1), middle=images(path.nodes[:, segments // 2]),
+                    strips=[images(nodes[at]) for nodes in path.nodes[:4]], ends=list(zip(as_bytes(x_a[:4]), as_bytes(x_b[:4]))))
 
 
 def as_bytes(x):
@@ -204,7 +210,7 @@ def as_bytes(x):
 def summary(row):
     """{column: number} of one GAN's pairs; +- is the standard error of the number before it."""
     return {"min U": row.energy.mean(), "+- ": standard_error(row.energy), "relative": row.relative.mean(), "+-": standard_error(row.relative),
-            "straight": row.straight.mean(), "error a pixel": row.error.mean(), "||zA-zB||": row.distance.mean()}
+            "straight": row.straight.mean(), "own images": row.own.mean(), "error a pixel": row.error.mean(), "||zA-zB||": row.distance.mean()}
 
 
 def quality(judge, samples, middles):

@@ -144,7 +144,7 @@ def test_the_energy_of_a_fade_is_two_thirds_and_codes_are_found_on_the_way():
 
 
 def test_changes_by_hand():
-    part = lambda energy: short_paths.Measured(energy, energy / 10, *[energy] * 4, ["strip"], ["end"])
+    part = lambda energy: short_paths.Measured(energy, energy / 10, *[energy] * 5, ["strip"], ["end"])
     first, second = part(np.array([1.0, 3.0])), part(np.array([5.0]))
     both = short_paths.pooled([first, second])
     assert both.energy.tolist() == [1, 3, 5] and both.strips == ["strip"] * 2
