@@ -28,7 +28,8 @@ def draw_bars(ax, categories, groups, *, errors=None, colours=None, horizontal=F
         else:
             bars = ax.bar(at, heights, thick * 0.92, yerr=spread, **shape)
         if values and len(categories) * len(groups) <= 12:
-            ax.bar_label(bars, [f"{height:.4g}" for height in heights], fontsize=SMALL, color=INK, padding=2)
+            digits = 4 if len(groups) == 1 else 3                       # neighbours need room
+            ax.bar_label(bars, [f"{height:.{digits}g}" for height in heights], fontsize=SMALL, color=INK, padding=2)
     if horizontal:
         ax.set_yticks(places, categories)
         ax.invert_yaxis()
