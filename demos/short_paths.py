@@ -40,7 +40,7 @@ KNOWN, INNER_STEPS, PRIOR = 2000, 2, 0.2    # training images whose codes are fo
 SHOWN = 9                                   # images in a strip
 
 
-def main(*, data="mnist-mini", weight=6.0, steps=2000, pairs=40, starts=10, iterations=200, segments=16, samples=2000, seeds=(0, 1), out="runs/short_paths",
+def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, iterations=200, segments=16, samples=2000, seeds=(0, 1, 2), out="runs/short_paths",
          resume=False):
     """Train the same GAN without and with the term, once for each seed; measure paths and samples of both.
 
@@ -52,14 +52,14 @@ def main(*, data="mnist-mini", weight=6.0, steps=2000, pairs=40, starts=10, iter
     iterations: of an inversion, at most
     segments: of a path
     samples: judged, of each GAN
-    seeds: one pair of trainings each, in OUT/without-N and OUT/with-N
+    seeds: one pair of trainings each, in OUT/without-N and OUT/with-N; more of them go on with --resume
     """
     settings = dict(locals())
     judge, rows, shown = load_judge(data), {}, {}
     for seed in seeds:
         for name in ("without", "with"):
             folder = Path(out) / f"{name}-{seed}"
-            train(folder, settings, data=data, weight=weight if name == "with" else 0.0, steps=steps, seed=seed, resume=resume)
+            train(folder, data=data, weight=weight if name == "with" else 0.0, steps=steps, seed=seed, resume=resume)
             gan = LatentGAN(load_average(folder, ARCHITECTURE.generator(NOISE, (1, 28, 28))), ARCHITECTURE, data)
             tg.manual_seed((seed, 1))
             rows[name, seed] = measure(gan, held_out_pairs(gan, pairs, np.random.default_rng(0)), starts=starts, iterations=iterations, segments=segments)
@@ -109,9 +109,9 @@ class MappedGenerator(nn.Module):
 ARCHITECTURE = Architecture(FCDiscriminator, MappedGenerator, NOISE, "normal", (-1, 1))
 
 
-def train(folder, settings, *, data, weight, steps, seed, resume=False):
+def train(folder, *, data, weight, steps, seed, resume=False):
     """A WGAN-GP, its generator's loss plus `weight` times the mean of U over pairs of training images, in a run of its own in `folder`."""
-    with Run(folder, {**settings, "weight": weight, "seed": seed}, resume=resume) as run:
+    with Run(folder, {"data": data, "weight": weight, "steps": steps, "seed": seed, "resume": resume}, resume=resume) as run:
         tg.manual_seed(seed)
         images, rng, pair = tgdata.load(data, "train")[0], np.random.default_rng(seed), LOSSES["wgan-gp"]
         critic, generator = ARCHITECTURE.discriminator(), ARCHITECTURE.generator(NOISE, images.shape[1:])
