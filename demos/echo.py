@@ -66,7 +66,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
                 run.finish(rate=last["test rate"], distortion=last["test distortion"], **{
                     "-ELBO": last["test -ELBO"], "train -ELBO": last["-ELBO"]})
             table[f"{name}, beta {beta:g}"] = run.results
-        curves[name] = tuple([table[f"{name}, beta {beta:g}"][part] for beta in betas] for part in ("rate", "distortion")) + (betas,)
+        curves[name] = [[table[f"{name}, beta {beta:g}"][part] for beta in betas] for part in ("rate", "distortion")] + [betas] * (len(betas) > 1)
         model = load_model(run.out, build(name, hidden, latent, depth))
         pictures[f"{name}: reconstructions"] = model.reconstruct(test[:10])
         codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(train, 10)
