@@ -23,7 +23,7 @@ itself (x = G(z0): the least error is 0) and for the first test images. Measured
 Is argmin a local minimum? As the sheet has it, hardly: the starts end in long flat valleys (least eigenvalue of the Hessian about 0, largest in
 the hundreds), along which ||z*|| still grows while the error hardly falls; some are caught far away, at errors up to .15. With 1/2 prior ||z||^2
 all 100 ends are local minima, 2 to 7 different ones an image at nearly the same error, .1 to 1.7 apart on average, with a ridge on the straight
-line between more than half of the pairs. What slope is left there is over within .002: L-BFGS stops at the kinks of LeakyReLU.
+line between more than half of the pairs.
 So yes: from different starts we receive different z*, and each is a local minimum as soon as there is one to find.
 """
 from typing import Literal

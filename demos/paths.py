@@ -5,8 +5,20 @@
 
 Test images are inverted, then joined by paths of which each is the best for one energy: the sheet's U, the same with ||dZ/dt|| not
 squared (the print leaves it open; then it is a length), and the pull-back energy int ||dG/dt||^2 dt, which is what the sheet's words ask
-for: smallest differences of images a step. All paths are measured by all energies. Along the path of least U sqrt(rho) ||dZ/dt|| is
-constant, along the geodesic ||dG/dt||.
+for: smallest differences of images a step. All paths are measured by all energies. Measured by the first command: means of 20 pairs of test
+images, relative U is U / (||xA-xB||^2 ||zA-zB||^2), with its standard error:
+
+    path                 U  unsquared  pull-back      relative U  length in z  smallest ||z||
+    straight          7741       1679        670   .906 +- .010          4.43            2.22
+    spherical         9845       1900        787  1.131 +- .025          4.85            2.79
+    least U           7486       1612        597   .878 +- .009          4.46            2.19
+    least unsquared   7593       1603        620   .891 +- .009          4.52            2.16
+    geodesic         13330       1999        424  1.573 +- .073          5.58            1.91
+
+U is the energy of the metric rho(z) I, in which the straight path is nearly the shortest already; the geodesic of the pull-back metric goes a long
+way round through codes that all make faint images. From both starts, straight and spherical, the descent comes to the same U for all 20 pairs, and to
+the same pull-back energy for 14. Along the path of least U sqrt(rho) ||dZ/dt|| is constant (deviation / mean .0005), along the geodesic
+||dG/dt|| (.023). Looked at on four times finer segments the pull-back energies rise by less than 1 %, so nothing hides between the nodes.
 """
 import numpy as np
 
