@@ -3,6 +3,14 @@
 784-512-128-2-128-512-784, trained on the cross-entropy of each pixel. What the plane shows is said in numbers: the reconstruction error
 beside that of two principal components, the accuracy of a vote of the five nearest neighbours in the plane, and the pairs of classes that
 this vote confuses. A linear autoencoder is trained too, to show that it reaches PCA's error and no less.
+Measured on full MNIST (`python -m demos autoencoder --data mnist --epochs 6`, 40 seconds of one core):
+
+    two numbers a digit    test squared error    5-NN accuracy in the plane
+    autoencoder            28.65                 78.9 %
+    PCA                    43.64                 42.5 %
+
+The pairs that overlap are 4 and 9 (30.7 % of their test images fall among the other class), 5 and 8 (16.2 %), 3 and 5 (13.9 %), 3 and 8 (8.5 %)
+and 7 and 9 (7.2 %). The linear autoencoder's training error, 42.984822, is that of two principal components in every digit shown.
 """
 import numpy as np
 
@@ -51,8 +59,8 @@ def main(*, data="mnist-mini", epochs=30, hidden=(512, 128), batch_size=50, lr=2
         pca_codes, pca_test_codes, pca_error = principal_plane(to_float(train), to_float(test))
         voted = knn_classify(codes, labels, test_codes)
         accuracy, pca_accuracy = (voted == test_labels).mean(), (knn_classify(pca_codes, labels, pca_test_codes) == test_labels).mean()
-        run.figure("plane", figures.latent_scatter({"autoencoder": test_codes, "two principal components": pca_test_codes}, test_labels, names,
-                                                   title="Codes of the test images"))
+        planes = {"autoencoder, asinh of the codes": np.arcsinh(test_codes), "two principal components": pca_test_codes}     # few codes lie far out
+        run.figure("plane", figures.latent_scatter(planes, test_labels, names, title="Codes of the test images"))
         shown = to_float(test[:10])
         run.figure("reconstructions", figures.reconstruction_pairs(shown, model.reconstruct(shown)))
         print_table({"autoencoder": {"test squared error": squared_error(model, test), "5-NN accuracy in the plane": accuracy},

@@ -3,7 +3,22 @@
 z = m(x) + s(x) z', where z' is built like z from other images of the batch: z' = m(x1) + s(x1) m(x2) + s(x1) s(x2) m(x3) + ... The rate is
 -E log|det S(x)|, without a prior to match. Binary digits, their pixels drawn anew from the grey values every epoch; tested on one draw of
 the test set's pixels. -ELBO is distortion plus rate; for Echo the rate is measured against its own marginal q(z), which on the test set is
-built from test images.
+built from test images. Measured on full MNIST, one beta, equal architecture, data order and schedule:
+
+    python -m demos echo --data mnist --epochs 50 (200-200; 6 minutes of one core)        rate     distortion    -ELBO
+    VAE                                                                                   25.60    70.04         95.65
+    Echo                                                                                  25.34    70.69         96.04
+    ... --epochs 30 --hidden 500 500 --lr 2e-3 (17 minutes beside other work)
+    VAE                                                                                   26.10    68.52         94.63
+    Echo                                                                                  25.74    69.04         94.78
+
+The paper reports Echo ahead by about a nat, with convolutional networks and 200 epochs. Here it comes level, not ahead: Echo's distance of 1.0
+and .4 nats in runs of 4 epochs is .4 and .15 in these, and is smallest for the larger network and at the lowest learning rates. Tried in runs
+of 4 epochs, 200-200-20 (-ELBO of Echo; lr 1e-3 unless said): bound 16 with a tanh of slope 4 at 0, 123.5; bound 1, 126.1; bound 16 with slope
+1, 117.9 (kept). lr 2e-3, 111.0, and 4e-3, 107.7; the VAE there 115.8, 109.3 and 106.0. No gradient through the noise, 125.5, half of it, 122.9
+(all, 123.5). Codes standardised over the batch, 118.8 (4e-3). Gaussian noise of the same moments, 107.5 (4e-3): the noise's shape gains nothing
+so early. tanh units, 154. Latent 32 adds 2.2 at 2e-3: a number that is not used still costs -log .81 = .21 nats; s up to .9, or 20 epochs of a
+code of 5 numbers (115.3, VAE 114.6), do not turn the order round.
 """
 from pathlib import Path
 import numpy as np

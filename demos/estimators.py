@@ -8,6 +8,14 @@ mu of one draw has the variance
 
 so none is always best; the last is 0 at the exact posterior. Then the same in a VAE of digits, as it trains: the variance of the gradient
 by all weights of the encoder over draws of the noise, for one batch.
+
+Measured (`python -m demos estimators`, 15 seconds of one core): at the exact posterior, t = 1, s^2 = 1/2, .496, 1.984 and 6e-32 for .5, 2 and 0;
+from s = .3 to 3 the largest relative difference from the formulas is .8 %. In the VAE, after epoch
+
+    variance           1     5     20
+    Eq. 1              76    233   452
+    Eq. 2              86    293   476
+    path derivative    61    127   200
 """
 import math
 

@@ -99,6 +99,15 @@ def test_line_panels_leave_gaps_and_draw_guides():
         figures.line_panels([0, 1], {"a": {"f": [1, 2]}}, xlabel="x", guides={"c": {"best": 2}})
 
 
+def test_a_short_logarithmic_axis_has_plain_numbers_and_a_long_one_powers_of_ten():
+    x = np.geomspace(0.3, 3, 5)
+    figure = figures.line_panels(x, {"short": {"a": x}, "long": {"a": x ** 4}}, xlabel="s", logx=True, logy=True)
+    short, long = figure.axes
+    assert {"0.5", "1", "2"} <= {label.get_text() for label in short.get_xticklabels()} == {label.get_text() for label in long.get_xticklabels()}
+    assert not any(label.get_text() for label in short.get_xticklabels(minor=True))
+    assert any("10^{" in label.get_text() for label in long.get_yticklabels())
+
+
 def test_rate_distortion_sorts_by_rate_and_writes_beta():
     figure = figures.rate_distortion({"VAE": ([20, 5], [80, 120], [0.5, 4])}, optimum=([0, 30], [150, 60]))
     lines = drawn(figure.axes[0])

@@ -6,7 +6,7 @@ import numpy as np
 
 from .bars import draw_bars
 from .checks import as_array, as_count, as_mapping
-from .style import GUIDE, INK, MARKERS, PALETTE, SMALL, dress, finish, legend_above, new_panels, series_style, whole_ticks
+from .style import GUIDE, INK, MARKERS, PALETTE, SMALL, dress, finish, legend_above, new_panels, series_style, short_log_ticks, whole_ticks
 
 _SPLITS = ("train", "training", "test", "valid", "validation", "val")
 
@@ -49,8 +49,12 @@ def line_panels(x, panels, *, xlabel, title=None, logx=False, logy=False, marker
         dress(ax, xlabel=xlabel, ylabel=label)
         if logx:
             ax.set_xscale("log")
+            short_log_ticks(ax.xaxis)
+        else:
+            whole_ticks(ax.xaxis, x)
         if logy:
             ax.set_yscale("log")
+            short_log_ticks(ax.yaxis)
         if len(curves) > 1 or len(panels) == 1:
             legend_above(ax)
     return finish(figure, title)

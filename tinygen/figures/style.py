@@ -11,7 +11,7 @@ import textwrap
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 DPI = 150                                # a 7 inch figure is 1050 pixels wide: sharp on a screen, one column of print
 INK, GUIDE, GRID = "#262626", "#b5b5b5", "#e3e3e3"
@@ -87,6 +87,15 @@ def whole_ticks(axis, values):
     values = values[np.isfinite(values)]
     if len(values) and (values == np.rint(values)).all():
         axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+
+
+def short_log_ticks(axis):
+    """Plain numbers, 1, 2 and 5 of each power of ten, on a logarithmic axis of less than two decades; a longer one is left as it is."""
+    low, high = axis.get_view_interval()
+    if 0 < low < high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def ink_on(colour):
