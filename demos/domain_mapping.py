@@ -12,7 +12,16 @@ each the other's inverse. Here b = T(a) is known, so the maps can be judged:
     cycle error  E |G_BA(G_AB(a)) - a|         permutation   where each component is sent, if not where T sends it
 
 What the cycle does not settle is the correspondence itself: a permutation of the components, with its inverse, has no cycle error and
-fits both domains. The last model is told one pair a component, which settles it.
+fits both domains. The last model is told one pair a component, which settles it. Measured by the first command, means of five seeds (the
+circles have radius 1). Of the 15 runs of the three models that reach B without pairs, 14 come to a wrong correspondence, the ring turned or
+mirrored: without collapse, and the cycle models without cycle error.
+
+                         map error  cycle error (largest)  many to one  on a component of B
+    two GANs                  1.63           1.22 (1.46)           4.0                 .000
+    two WGAN-GPs              1.17           1.50 (2.00)             0                 .999
+    DiscoGAN                  1.29           .022 (.024)             0                 .746
+    CycleGAN                  1.25           .004 (.006)             0                 .987
+    CycleGAN with pairs       .005           .006 (.008)             0                 .999
 """
 from pathlib import Path
 from typing import Literal, NamedTuple

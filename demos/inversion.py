@@ -88,7 +88,8 @@ def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, ima
         folder.figure("descent", figures.line_panels(
             np.arange(len(real.objective)) + 1, {f"test image {i}: squared error": {f"start {k + 1}": real.objective[:, i, k] for k in range(min(starts, 5))}
                                                  for i in range(min(3, images))}, xlabel="iteration", logx=True, logy=True))
-        folder.finish(**results, **{f"{head} {name}: {column}": value for head, table in tables.items() for name, row in table.items() for column, value in row.items()},
+        rows = {f"{head} {name}": row for head, table in tables.items() for name, row in table.items()}
+        folder.finish(**results, **{f"{name}: {column}": value for name, row in rows.items() for column, value in row.items()},
                       **{f"{name}: {column}": value for name, row in compared.items() for column, value in row.items()})
 
 

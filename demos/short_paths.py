@@ -11,6 +11,28 @@ is still soft and leaves the end of the training to the critic.
 rho = 2 ||G - (xA+xB)/2||^2 + 1/2 ||xA-xB||^2 is least where the image is the mean of the two, so U asks for a fade, not for digits on the way.
 A sample must not be a fade. The two do not clash where paths run through codes that are never drawn: z is a learned map of noise onto a sphere, and
 the straight path between two points of it passes inside. The scale of z is then fixed, and U cannot fall by shrinking it.
+
+Measured by the command above (about 4 minutes of one core): the same 40 pairs of test images, inversions and starts for all; "relative" is
+min U / (||xA-xB||^2 ||zA-zB||^2), "own images" the same with G(zA), G(zB) for xA, xB; 2,000 samples against the test images:
+
+                          min U        relative  own images  error a pixel  ||zA-zB||  Fréchet  sure  classes, TV
+    without, seed 0   112 +- 10 k  1.231 +- .029        .927           .178       14.5     63.4  .572         .087
+    without, seed 1   132 +-  9 k  1.296 +- .032        .981           .178       15.7     79.5  .554         .156
+    with, seed 0       87 +-  6 k   .891 +- .009        .787           .078       15.2     53.7  .585         .058
+    with, seed 1       86 +-  6 k   .898 +- .010        .798           .076       15.0     48.3  .581         .083
+    lower by        29.2 +- 3.3 %  29.2 +- 1.0 %        17 %
+
+Two things shorten the paths: test images are inverted more closely, and images between two codes are nearer to both (own images). The samples are
+no worse: the Fréchet distance (in the judge's features) varies by 16 from seed to seed, and both seeds with the term lie below both without.
+The price is paid where nobody draws: the judge is sure of 8 to 10 % of the images halfway, without the term of 15 to 35 %. The larger the weight, the
+lower U: 6, 15, 25 lower the relative one of seed 0 by 16, 23, 28 %, at Fréchet distances of 66, 61, 54.
+
+Tried before, each with one seed and three starts, and worse:
+    a constant weight                       relative 17 to 21 % lower, Fréchet 85 to 99 against 64 to 70
+    pairs of generated images               5 to 28 % lower, 80 to 199 against 70
+    an optimizer of its own for the term    8 % lower, 95 against 64
+    no mapping, z on a sphere or normal     1 to 10 % lower, 93 to 170 against 77; U falls less, or rises
+    StyleGAN2's path length penalty on z    3 % lower, 90 against 70; U 13 % higher
 """
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +62,7 @@ KNOWN, INNER_STEPS, PRIOR = 2000, 2, 0.2    # training images whose codes are fo
 SHOWN = 9                                   # images in a strip
 
 
-def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, iterations=200, segments=16, samples=2000, seeds=(0, 1, 2), out="runs/short_paths",
+def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, iterations=200, segments=16, samples=2000, seeds=(0, 1), out="runs/short_paths",
          resume=False):
     """Train the same GAN without and with the term, once for each seed; measure paths and samples of both.
 
@@ -72,14 +94,15 @@ def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, ite
         print_table(falls, "with the term, lower by")
         for name in ("without", "with"):
             run.figure(f"samples-{name}", figures.image_grid(shown[name, seeds[0]][:64], title=f"Samples {name} the term in U"))
+        before, after = rows["without", seeds[0]], rows["with", seeds[0]]
         for i in range(min(4, pairs)):
-            before, after = rows["without", seeds[0]], rows["with", seeds[0]]
-            run.figure(f"strip-{i + 1}", figures.path_strips({"without": before.strips[i], "with": after.strips[i]}, ends=before.ends[i],
-                                                             title=f"Path of least U: {before.relative[i]:.2f} without, {after.relative[i]:.2f} with"))
+            title = f"Paths of least U; relative U {before.relative[i]:.2f} without the term, {after.relative[i]:.2f} with it"
+            run.figure(f"strip-{i + 1}", figures.path_strips({"without": before.strips[i], "with": after.strips[i]}, ends=before.ends[i], title=title))
         run.figure("energies", figures.bar_chart(
             {name: [rows[name, seed].relative.mean() for seed in seeds] for name in ("without", "with")}, [f"seed {seed}" for seed in seeds],
             errors={name: [standard_error(rows[name, seed].relative) for seed in seeds] for name in ("without", "with")},
-            ylabel="min U / (||xA-xB||² ||zA-zB||²)", reference=("a linear fade", 0.6587), title=f"{pairs} pairs of test images; whiskers: standard error"))
+            ylabel="min U / (||xA-xB||² ||zA-zB||²)", reference=("a linear fade from xA to xB", 0.6587),
+            title=f"{pairs} pairs of test images; whiskers: standard error"))
         run.finish(**{f"{name}: {column}": value for part in (table, falls) for name, row in part.items() for column, value in row.items()})
 
 
