@@ -1,10 +1,19 @@
 """How a decoder stretches its latent plane: singular values of dG/dz, magnification, and the paths that go around it [000.2]
 
+    python -m demos magnification                          trains both first, on the digits in the package
+
 Two generators of digits from two numbers, a VAE's decoder and a GAN's generator. Over the plane are drawn the singular values of the
 Jacobian, by how much the image moves for a step in the best and the worst direction, and their product sqrt(det J'J), the magnification
 factor: an area of images for an area of codes. Ridges separate regions of one digit; a geodesic crosses them where they are low, and is
-a straight step in latent space only where the plane is stretched evenly. For the VAE's decoder the codes of test images lie in the
-basins.
+a straight step in latent space only where the plane is stretched evenly. Measured (pixels in [0, 1], medians over 40 x 40 codes in [-3, 3]^2; sure:
+codes whose image the judge gives a class with a probability over .9):
+
+           largest  smallest  sqrt(det J'J)  where sure  where unsure  share sure  int ||dG/dt||^2: straight  geodesic
+    VAE        4.2       2.6           11.2         7.6          12.9        35 %                        163       145
+    GAN       11.0       6.5           71.2        65.2          80.9        68 %                       2882      2501
+
+The GAN, which has to cover all digits with samples that look real, stretches the plane six times as much as the VAE's decoder, which blurs; both
+stretch it less where there is a clear digit.
 """
 from pathlib import Path
 
