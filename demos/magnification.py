@@ -61,12 +61,13 @@ def main(*, data="mnist-mini", epochs=40, steps=2000, side=40, iterations=100, s
             straight = geometry.straight(*ends, 48)
             table[name] |= {"energy, straight": path.before["straight"].mean(), "energy, geodesic": path.energy.mean()}
             lines = {"straight": straight[0], "geodesic": path.nodes[0]}
+            images = tg.no_grad()(lambda z: decoder(tg.tensor(z.astype(np.float32))).numpy())
             folder.figure(f"magnification-{name.lower()}", figures.plane_map(
-                field(np.maximum(magnification, 1e-6 * magnification.max())), LIMITS, label="sqrt(det J'J)", log=True, paths=lines, title=f"{name}: magnification"))
-            folder.figure(f"digits-{name.lower()}", figures.latent_manifold(tg.no_grad()(lambda z: decoder(tg.tensor(z.astype(np.float32))).numpy()), 18, LIMITS,
-                                                                            title=f"{name}: G(z) over the same plane"))
+                field(np.maximum(magnification, 1e-6 * magnification.max())), LIMITS, label="sqrt(det J'J)", log=True, paths=lines,
+                title=f"{name}: magnification"))
+            folder.figure(f"digits-{name.lower()}", figures.latent_manifold(images, 18, LIMITS, title=f"{name}: G(z) over the same plane"))
             at = np.linspace(0, 48, 9).astype(int)
-            folder.figure(f"paths-{name.lower()}", figures.path_strips({kind: tg.no_grad()(decoder)(tg.tensor(line[at])).numpy() for kind, line in lines.items()},
+            folder.figure(f"paths-{name.lower()}", figures.path_strips({kind: images(line[at]) for kind, line in lines.items()},
                                                                        title=f"{name}: images along the two paths"))
         print_table(table, "decoder")
         folder.figure("singular-values", figures.plane_map(fields, LIMITS, label="singular value of dG/dz", log=True))
