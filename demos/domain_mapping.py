@@ -51,12 +51,19 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "two GANs": Recipe(LOSSES["non-saturating"]),
-    "two WGAN-GPs": Recipe(LOSSES["wgan-gp"], critic_steps=3),
-    "DiscoGAN": Recipe(LOSSES["non-saturating"], cycle=10.0, distance="squared"),       # Kim et al. 2017, with a larger weight than their 1
-    "CycleGAN": Recipe(least_squares(0, 1, 1), cycle=3.0),                              # Zhu et al. 2017, section 4, with 3 for their 10
-    "CycleGAN with pairs": Recipe(least_squares(0, 1, 1), cycle=3.0, pairs=3.0),
+    "gaussians": {
+        "two GANs": Recipe(LOSSES["non-saturating"]),
+        "two WGAN-GPs": Recipe(LOSSES["wgan-gp"], critic_steps=3),
+        "DiscoGAN": Recipe(LOSSES["non-saturating"], cycle=10.0, distance="squared"),       # Kim et al. 2017, with a larger weight than their 1
+        "CycleGAN": Recipe(least_squares(0, 1, 1), cycle=3.0),                              # Zhu et al. 2017, section 4, with 3 for their 10
+        "CycleGAN with pairs": Recipe(least_squares(0, 1, 1), cycle=3.0, pairs=3.0),
+    },
+    "digits": {                             # with the other losses these small networks make one image of all digits
+        "two GANs": Recipe(LOSSES["wgan-gp"], critic_steps=3),
+        "CycleGAN": Recipe(LOSSES["wgan-gp"], cycle=100.0, critic_steps=3),
+    },
 }
+DEFAULTS = {"gaussians": {"steps": 600, "batch_size": 128, "penalty": 0.1}, "digits": {"steps": 800, "batch_size": 64, "penalty": 10.0}}
 
 
 class Domains(NamedTuple):
@@ -72,25 +79,29 @@ class Domains(NamedTuple):
     pairs: tuple
 
 
-def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", models: tuple[str, ...] | None = None, steps=600, batch_size=128,
-         lr=1e-3, penalty=0.1, data="mnist-mini", seeds=(0, 1, 2, 3, 4), out="runs/domain_mapping", resume=False):
+def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", models: tuple[str, ...] | None = None, steps: int | None = None,
+         batch_size: int | None = None, lr=1e-3, penalty: float | None = None, data="mnist-mini", seeds=(0, 1, 2, 3, 4), out="runs/domain_mapping", resume=False):
     """Train every model once for each seed; tables, and pictures of the maps.
 
     domains: what is mapped
-    models: which; by default two GANs, two WGAN-GPs, DiscoGAN, CycleGAN, and CycleGAN with pairs (digits: two GANs and CycleGAN)
-    steps: updates of the two maps
-    batch_size: examples of each domain in a step
-    penalty: weight of the gradient penalty, for every loss: without it the critics of two GANs chase one cluster around the plane
+    models: which; by default all: two GANs, two WGAN-GPs, DiscoGAN, CycleGAN, CycleGAN with pairs (digits: two GANs and CycleGAN)
+    steps: updates of the two maps; 600, for digits 800
+    batch_size: examples of each domain in a step; 128, for digits 64
+    penalty: weight of the gradient penalty, for every loss: without it the critics of two GANs chase one cluster around the plane; .1, for digits 10
     data: the digits
     seeds: one run each, in OUT/MODEL/seed-N
     """
-    settings = dict(locals())
-    models = models or (tuple(RECIPES) if domains == "gaussians" else ("two GANs", "CycleGAN"))
-    unknown = [name for name in models if name not in RECIPES]
+    settings, plane = dict(locals()), domains == "gaussians"
+    kind = "gaussians" if plane else "digits"
+    given = {"steps": steps, "batch_size": batch_size, "penalty": penalty}
+    chosen = DEFAULTS[kind] | {name: value for name, value in given.items() if value is not None}
+    settings |= chosen
+    models = models or tuple(RECIPES[kind])
+    unknown = [name for name in models if name not in RECIPES[kind]]
     if unknown:
-        raise ValueError(f"domain_mapping: there is no model {', '.join(unknown)}; there are {', '.join(RECIPES)}")
-    world = gaussians() if domains == "gaussians" else digits(data, domains)
-    measure = measure_gaussians if domains == "gaussians" else measure_digits(data, domains)
+        raise ValueError(f"domain_mapping: there is no model {', '.join(unknown)}; for {domains} there are {', '.join(RECIPES[kind])}")
+    world = gaussians() if plane else digits(data, domains)
+    measure = measure_gaussians if plane else measure_digits(data, domains)
     table, found = {}, {}
     for name in models:
         for seed in seeds:
@@ -98,16 +109,17 @@ def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", 
             with Run(folder, {**settings, "model": name, "seed": seed}, resume=resume) as run:
                 tg.manual_seed(seed)
                 maps = Maps(world.map(), world.map())
-                train(run, world, maps, RECIPES[name], np.random.default_rng(seed), steps=steps, batch_size=batch_size, lr=lr, penalty=penalty)
+                train(run, world, maps, RECIPES[kind][name], np.random.default_rng(seed), lr=lr, **chosen)
                 run.finish(**measure(world, maps).numbers)
             found[name, seed] = restored(folder, world)
             table[name, seed] = measure(world, found[name, seed])
     numbers = {f"{name}, seed {seed}": {**row.numbers, "sent to": row.text} for (name, seed), row in table.items()}
     means = {name: mean_row([table[name, seed].numbers for seed in seeds]) for name in models}
     print_table(numbers, "model")
-    print_table(means, f"mean of {len(seeds)} seeds")
+    if len(seeds) > 1:
+        print_table(means, f"mean of {len(seeds)} seeds")
     with Run(out, settings) as run:
-        for title, figure in (draw_gaussians if domains == "gaussians" else draw_digits)(world, found, table, models, seeds):
+        for title, figure in (draw_gaussians if plane else draw_digits)(world, found, table, models, seeds):
             run.figure(title, figure)
         run.finish(**{f"{name}: {column}": value for name, row in {**numbers, **means}.items() for column, value in row.items() if column != "sent to"})
 
