@@ -4,7 +4,7 @@
     python -m demos conditional_gan --data fashion-mnist
 
 Two games are played at once, with the same networks and settings: one is told the labels, by an embedding that joins the noise in the
-generator and the image in the discriminator, the other is not. A classifier trained on the real images then says whether the conditional
+generator and the last hidden layer in the discriminator, the other is not. A classifier trained on the real images then says whether the conditional
 generator makes what it is asked for, and how often each class occurs in either.
 """
 from typing import Literal
