@@ -39,6 +39,8 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
     every: epochs between two points of the curve
     """
     settings = dict(locals())
+    if images < 1:
+        raise ValueError(f"iwae: images = {images} must be at least 1: the estimate is a mean over test images")
     objectives = {"vae": lambda model, x: losses.beta_vae(*model.terms(x)).loss,
                   "iwae": lambda model, x: losses.iwae(model.log_weights(x, draws))}
     train = rows(tgdata.load(data, "train")[0])
@@ -63,12 +65,14 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
                           "standard error": estimates.std() / np.sqrt(len(estimates)), "active units": losses.active_units(model.codes(test)),
                           "minutes": run.seconds / 60})
         table[name] = run.results
-        curves[name] = [row.get("test NLL, 50 samples", np.nan) for row in run.history]
+        measured = [row for row in run.history if "test NLL, 50 samples" in row]
+        curves[name] = [row["test NLL, 50 samples"] for row in measured]
         model = load_model(run.out, DenseVAE(tuple(hidden), latent, Tanh))
         pictures |= {f"{name}: reconstructions": model.reconstruct(test[:10]), f"{name}: samples": model.sample(10)}
     print_table(table, "model")
     with Run(out, settings) as run:
-        run.figure("likelihood", figures.line_panels(np.arange(1, epochs + 1), {"test NLL, 50 samples (nats)": curves}, xlabel="epoch"))
+        run.figure("likelihood", figures.line_panels([row["epoch"] for row in measured], {"test NLL, 50 samples (nats)": curves}, xlabel="epoch",
+                                                      markers=True))
         run.figure("images", figures.image_rows(pictures))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 

@@ -137,7 +137,7 @@ def test_echo(tmp_path):
 
 
 def test_iwae(tmp_path):
-    iwae.main(epochs=1, draws=3, samples=7, hidden=(16,), latent=4, out=tmp_path)
+    iwae.main(epochs=3, every=2, draws=3, samples=7, images=20, hidden=(16,), latent=4, batch_size=200, out=tmp_path)
     assert "iwae: test NLL, 7 samples" in results(tmp_path, "likelihood", "images")
 
 
@@ -164,6 +164,7 @@ def test_vae_sweep(tmp_path, monkeypatch):
     (["vae_digits", "--latent", "0"], "latent = 0"),
     (["rate_distortion", "--betas", "-1"], "beta = -1.0 is negative"),
     (["echo", "--batch-size", "50"], "too few to echo"),
+    (["iwae", "--images", "0"], "images = 0 must be at least 1"),
     (["echo", "--models", "vea"], "there is no model 'vea'"),
     (["vae_variants", "--kinds", "Laplace"], "there is no kind 'Laplace'"),
     (["latent", "--run", "nowhere"], "holds no config.json"),
