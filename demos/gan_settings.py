@@ -31,6 +31,8 @@ MEASURED = {
     ("dnet", "non-saturating"): Settings(10, 64, 1e-3),
     **{("dcgan", loss): Settings(5, 128, 2e-4) for loss in ("minimax", "non-saturating", "lsgan", "hinge")},
     ("dcgan", "wgan-gp"): Settings(5, 128, 2e-4, betas=(0.5, 0.9)),
+    **{("sheet000", loss): Settings(30, 64, 2e-4) for loss in ("minimax", "non-saturating", "lsgan", "hinge")},
+    ("sheet000", "wgan-gp"): Settings(30, 64, 2e-4, betas=(0.5, 0.9)),
 }
 BUNDLED = 5             # epochs on a bundled set, which holds a tenth of the images, for each on a full one
 BY_LOSS = {

@@ -28,6 +28,8 @@ def _start_with(network, initialise):
     """Start all weights by `initialise` and all biases at zero, as sheets 001 (kaiming_uniform, a = 0) and 003 (Xavier) have it.
 
     It matters: with ConvTranspose2d's own start the last layer of the DCGAN generator has a standard deviation of 2.3 before the tanh, with Xavier 0.67.
+    And a Linear's own start divides the signal by about sqrt(3): after the five of sheet 000 all noise gives the same image, and on MNIST no loss,
+    Wasserstein's included, found more than two digits in 9,370 updates; from kaiming_uniform they do in 2,000.
     """
     for layer in network:
         if isinstance(layer, (Linear, Conv2d, ConvTranspose2d)):
@@ -128,6 +130,7 @@ class FourLayerDiscriminator(Sequential):
 
     def __init__(self, image=IMAGE):
         super().__init__(Flatten(), Linear(math.prod(image), 512), LeakyReLU(0.2), Linear(512, 256), LeakyReLU(0.2), Linear(256, 1))
+        _start_with(self, init.kaiming_uniform_)
 
 
 class FourLayerGenerator(Sequential):
@@ -141,6 +144,7 @@ class FourLayerGenerator(Sequential):
         for n_in, n_out in zip((z_dim, 128, 256, 512), (128, 256, 512, 1024)):
             layers += [Linear(n_in, n_out), LeakyReLU(0.2)]
         super().__init__(*layers, Linear(1024, math.prod(image)), Tanh(), Unflatten(*image))
+        _start_with(self, init.kaiming_uniform_)
 
 
 class TransposedGenerator(Sequential):
