@@ -167,7 +167,7 @@ def test_contenders_start_alike(tmp_path):
     """With a learning rate of zero every contender shows the same pictures."""
     gan_vs_wgan.main(losses=("minimax", "lsgan"), epochs=1, batch_size=150, samples=50, out=tmp_path / "g")
     a, b = (np.load(tmp_path / "g" / f"{loss}_generator.npz") for loss in ("minimax", "lsgan"))
-    assert all(np.abs(a[name] - b[name]).max() < 3e-4 for name in a)                # one step of Adam at 1e-4 apart, from the same start
+    assert all(np.abs(a[name] - b[name]).max() < 5e-4 for name in a)                # one step of Adam at 2e-4 apart, from the same start
 
 
 def test_gan_sweep_end_to_end(tmp_path, capsys):
