@@ -5,6 +5,18 @@ set. Encoder 784-200-200-50 and decoder 50-200-200-784 with tanh, batches of 20.
 `--draws` importance-weighted draws. The score is -log p(x) of the test images, in nats, estimated with `--samples` importance samples for
 each image (an upper bound on average), for `--images` of them, evenly spread over the test set; the column of the training curve has 50
 samples for each of all test images.
+
+Measured on full MNIST, test NLL with 50 samples on all 10,000 images after some epochs, and with 5,000 samples on 500 of them at the end:
+
+    epoch                                                   1        3        6        12      18      5,000 samples
+    VAE, 18 epochs (12 minutes beside other work)                    108.3    101.9    96.5    94.8    92.7 +- 1.1
+    IWAE, 50 draws, 6 epochs (4 minutes of one core)        124.7    106.3    99.9                     96.1 +- 1.2
+
+    python -m demos iwae --data mnist --models vae --epochs 18 --samples 5000 --images 500 --every 3
+    python -m demos iwae --data mnist --models iwae --epochs 6 --draws 50 --samples 5000 --images 500
+
+Both still fall, the VAE by .2 nats an epoch and the IWAE by 1.1; very long training is reported to end at 89.8 and 86.8 (Burda et al. 2016).
+After 6 epochs the IWAE is 2.0 nats ahead, with its learning rate already at the floor, at 7 times the work for each image.
 """
 from pathlib import Path
 
