@@ -5,7 +5,19 @@
     python -m demos gan --data mnist --settings sheet           ... with the sheet's own settings: batch 256, 100 epochs
     python -m demos gan --arch dcgan --loss lsgan --data mnist  the DCGAN of sheet 003 with least squares
 
-Each pair that a sheet names has settings that were measured here; --settings sheet takes the sheet's instead.
+Each pair that a sheet names has settings that were measured here; --settings sheet takes the sheet's instead. On MNIST, 10,000 samples of
+the averaged generator, judged by the classifier of `python -m demos judge --data mnist` (99.20 % on real test images):
+
+    --data mnist and                         updates of G   classes   TV from uniform   confidence over .9
+    --epochs 30                                    28,110   10        .116              63.9 %
+    --arch dcgan                                    2,340   10        .115              71.4 %
+    --arch dcgan --loss lsgan                       2,340   10        .210              67.2 %
+    --arch dcgan --loss hinge                       2,340   10        .072              75.4 %
+    --arch dcgan --loss wgan-gp                     2,340   10        .046              74.7 %
+    --arch dcgan --loss minimax --epochs 3          1,404   10        .089              64.4 %
+
+The five epochs of a DCGAN are 2,340 steps of 0.11 s on two idle cores, four and a half minutes. DNet and GNet show digits from
+epoch 10 on, with a discriminator of 593 parameters.
 """
 from typing import Literal
 

@@ -1,8 +1,8 @@
 """GANs in the plane: a bimodal Gaussian, 8 and 25 Gaussians, every stage of the learning drawn [004.1]
 
-    python -m demos gan_2d                                               the two Gaussians of sheet 004
-    python -m demos gan_2d --target 8-gaussians --width 512 --steps 20000 --noise normal
-    python -m demos gan_2d --loss minimax --critic-steps 1               what happens without Wasserstein
+    python -m demos gan_2d                                     the two Gaussians of sheet 004
+    python -m demos gan_2d --target 25-gaussians --width 256 --steps 20000 --lr 1e-3 --noise normal
+    python -m demos gan_2d --loss minimax --critic-steps 1     what happens without Wasserstein
 
 Every 500 steps of the generator 2,000 of its samples are drawn as a density, beside that of real ones; samples.gif shows them in turn.
 At the end come the critic's contours with the direction in which it pushes each sample, and the plane of codes as the generator folds it.
