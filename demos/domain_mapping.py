@@ -17,10 +17,10 @@ circles have radius 1). Of the 15 runs of the three models that reach B without 
 mirrored: no component is lost, and the cycle models have next to no cycle error.
 
                          map error  cycle error (largest)  many to one  on a component of B
-    two GANs                  1.63           1.22 (1.46)           4.0                 .000
-    two WGAN-GPs              1.17           1.50 (2.00)             0                 .999
-    DiscoGAN                  1.29           .022 (.024)             0                 .746
-    CycleGAN                  1.25           .004 (.006)             0                 .987
+    two GANs                  1.63           1.30 (1.87)           4.0                 .000
+    two WGAN-GPs              1.17           1.50 (2.02)             0                1.000
+    DiscoGAN                  1.30           .022 (.024)             0                 .689
+    CycleGAN                  1.25           .004 (.006)             0                 .988
     CycleGAN with pairs       .005           .006 (.008)             0                 .999
 
 and by the other two, on digits (errors are means over pixels in [-1, 1]; what a judge reads in 1,000 test images once they are upright again, and
