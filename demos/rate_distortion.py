@@ -7,6 +7,16 @@ that of the mean image of the training set, 205.8 nats on the test set of MNIST.
 In the linear-Gaussian case (independent sources of variances L_i, a decoder of fixed variance s2, exact expectations) the best rate and
 distortion are known: R = sum_i 1/2 log(L_i / (beta s2)) over the sources with L_i > beta s2, D = sum_i min(L_i, beta s2), and gradient
 descent finds them to 1e-6.
+
+Measured: the linear case to 2.9e-7. Full MNIST, test set (`python -m demos rate_distortion --data mnist --epochs 4 --betas .1 1 10 100`, half a
+minute of one core; the last line with `--epochs 15 --betas 100`, as long), where the training set's mean image has 205.80:
+
+    beta                 rate       distortion    -ELBO    active units
+    .1                   42.30      98.15         140.4    10
+    1                    16.69      105.4         122.1    10
+    10                   2.65       162.1         164.8    9
+    100                  7e-4       206.3         206.3    0
+    100, 15 epochs       1e-5       205.9         205.9    0
 """
 from pathlib import Path
 
@@ -33,7 +43,7 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
     hidden: units of the one hidden layer of encoder and of decoder
     latent: numbers in the code
     batch_size: images in a training step
-    lr: the learning rate of Adam
+    lr: the learning rate of Adam, which falls to a hundredth along half a cosine
     """
     settings = dict(locals())
     gap = max(linear_gap(beta, 0.5) for beta in (0.1, 0.3, 1.0, 3.0, 9.0))
@@ -49,7 +59,8 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
         with Run(Path(out) / f"beta-{beta:g}", one_of(settings, beta=beta), resume=resume) as run:
             tg.manual_seed(seed)
             model = DenseVAE((hidden,), latent)
-            for _ in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, beta=beta, test=test):
+            for _ in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, floor=lr / 100, seed=seed, device=device, beta=beta,
+                               test=test):
                 run.log(**{"active units": losses.active_units(model.codes(test))})
             last = run.history[-1]
             run.finish(rate=last["test rate"], distortion=last["test distortion"], **{
