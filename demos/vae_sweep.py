@@ -4,6 +4,19 @@ One setting at a time is changed from the base: latent 20, width 400, beta 1, de
 parts, and how far samples are from real images: the Fréchet distance of the features of a classifier trained on the real training images
 (its name stands beside the number; it is not the FID), between as many samples as there are test images, and those. The samples of the best
 setting are saved for a comparison with GANs: samples.npz, uint8 images (N, 1, 28, 28).
+
+Measured on full Fashion-MNIST after a single epoch (`python -m demos vae_sweep --data fashion-mnist --epochs 1`, one minute of one core):
+
+    change         -ELBO    distortion    rate    Fréchet distance of 10,000 samples
+    base           262.4    247.0         15.4    599
+    latent 2       276.7    270.5         6.2     620
+    latent 10      259.5    245.8         13.7    537
+    latent 50      270.1    254.1         16.0    652
+    width 200      266.7    252.0         14.6    622
+    width 800      257.7    242.5         15.1    546
+    beta .3        268.0    238.6         29.4    633
+    beta 3         267.7    260.3         7.4     587
+    layers conv    259.8    242.7         17.1    529
 """
 from pathlib import Path
 
