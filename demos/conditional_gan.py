@@ -1,11 +1,21 @@
 """A conditional GAN: clothes on demand, beside the plain GAN and what it prefers to make [002.5]
 
     python -m demos conditional_gan                              6,000 images of the package
-    python -m demos conditional_gan --data fashion-mnist
+    python -m demos conditional_gan --data fashion-mnist --arch dcgan --loss wgan-gp --epochs 5 --batch-size 128
 
 Two games are played at once, with the same networks and settings: one is told the labels, by an embedding that joins the noise in the
-generator and the last hidden layer in the discriminator, the other is not. A classifier trained on the real images then says whether the conditional
-generator makes what it is asked for, and how often each class occurs in either.
+generator and the last hidden layer in the discriminator, the other is not. A classifier trained on the real images then says whether the
+conditional generator makes what it is asked for, and how often each class occurs in either.
+
+Measured by the second command (20 minutes of one core), 10,000 samples, by a classifier that is right about 92.10 % of the real test images:
+
+                     as asked   classes, TV from uniform   confidence over .9
+    conditional       89.99 %                       .014               72.1 %
+    plain                                           .068               52.4 %
+    real test images                                .010
+
+Coats, pullovers and shirts are mistaken for each other most (70 to 81 % as asked), as they are in real images. The plain GAN prefers coats
+(13.8 %) and makes few pullovers (7.9 %).
 """
 from typing import Literal
 
