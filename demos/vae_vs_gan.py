@@ -5,6 +5,16 @@
 
 The second form reads finished runs of `python -m demos vae_digits` and `python -m demos conditional_gan`. The VAE has a bound on the
 likelihood and an encoder; the GANs have neither, so their reconstruction is a search for the code, by gradient descent from several starts.
+
+Measured by the second form with --samples 5000, on the VAE 784-400-20 of `vae_digits --data fashion-mnist` and the GANs of `conditional_gan`
+as its docstring trains them. Fréchet distance (not FID), precision and recall in the features of a classifier; sharpness: mean |Laplacian|;
+the error is the sum over pixels, the mean of 20 test images:
+
+                       ms per sample  Fréchet  precision  recall  sharpness  TV of classes  squared error  -ELBO
+    VAE                         .007    337.9       .853    .103       .417           .234          10.86  244.3
+    GAN                         .196     86.4       .810    .241       .979           .073          10.61
+    conditional GAN             .175     42.2       .895    .235       .931           .021           7.92
+    real test images                                                  1.000           .023
 """
 import json
 import time
