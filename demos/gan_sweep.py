@@ -1,11 +1,21 @@
 """Learning rates and turns: which training of a GAN works best on clothes, as one table and one picture [002.5]
 
-    python -m demos gan_sweep                                        small: 6,000 images, few epochs
-    python -m demos gan_sweep --data fashion-mnist --epochs 10
+    python -m demos gan_sweep                                             small: 6,000 images, few epochs
+    python -m demos gan_sweep --data fashion-mnist --epochs 3 --samples 5000
 
 Every scheme is a pair (learning rate of the discriminator over that of the generator, generator steps for each discriminator step); all see
 the same images. The best has the lowest Fréchet distance to the real test images in the features of a classifier trained on the real
 training images (not FID); precision, recall and class abundance stand beside it.
+
+Measured by the second command, fully connected networks (15 minutes of one core): Fréchet distance, and classes, exp(entropy) of 10
+
+    rate of D over that of G    1 step of G for 1 of D    2 steps     5 steps
+    1/4                                1228,  1.0         1249, 1.0   1294, 1.0
+    1                                   441,  7.3          530, 5.0   1159, 1.0
+    4                                   494,  6.8          323, 7.5    537, 5.2
+
+The best is a fast discriminator with two turns of the generator. With a slow one, or one that is outnumbered five to one, the generator runs
+ahead into a single picture: what the generator needs is a gradient worth following, and that takes a discriminator that keeps up.
 """
 from typing import Literal
 
