@@ -1,10 +1,21 @@
 """GAN against WGAN-GP on digits, side by side: the same generator, the same noise, the same number of updates [000.2b]
 
     python -m demos gan_vs_wgan                                               6,000 digits of the package
+    python -m demos gan_vs_wgan --data mnist --epochs 10
     python -m demos gan_vs_wgan --data mnist --settings sheet --epochs 100    the sheet's own learning rate and length
 
 Every contender has the fully connected generator 128-256-512-1024-784 with the same start, and turns of one update each. The picture after
 every few epochs holds a row of samples for each, from the same codes.
+
+Measured by the second command (8 minutes of one core), 10,000 samples, judged by a classifier (99.20 % on real test images):
+
+                      updates of G   classes   TV from uniform   confidence over .9
+    minimax                  9,370   1         .900
+    non-saturating           9,370   10        .084              70.2 %
+    wgan-gp                  9,370   10        .166              63.7 %
+
+The minimax generator loses at once: the discriminator's loss is 1e-5, and what that leaves of the generator's gradient teaches it nothing; its
+noise passes for one digit. The other two games go on, with one update of the critic for each of the generator.
 """
 from typing import Literal
 
