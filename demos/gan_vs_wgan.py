@@ -14,7 +14,7 @@ Measured by the second command (8 minutes of one core), 10,000 samples, judged b
     non-saturating           9,370   10        .084              70.2 %
     wgan-gp                  9,370   10        .166              63.7 %
 
-The minimax generator loses at once: the discriminator's loss is 1e-5, and what that leaves of the generator's gradient teaches it nothing; its
+The minimax generator loses at once: the discriminator's loss falls below 1e-6, and what that leaves of the generator's gradient teaches it nothing; its
 noise passes for one digit. The other two games go on, with one update of the critic for each of the generator.
 """
 from typing import Literal
