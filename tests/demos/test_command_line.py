@@ -303,7 +303,8 @@ def test_a_damaged_config_is_one_line(toy, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 def test_ctrl_c_leaves_a_folder_that_goes_on(toy):
-    process = start(toy, "toytrain", "--epochs", "20000", "--pause", "0.02")       # more than a busy machine gets done
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)                    # jobs in the background are started deaf to Ctrl-C
+    process = start(toy, "toytrain", "--epochs", "20000", "--pause", "0.02", preexec_fn=heard)
     for line in process.stdout:
         if line.startswith("epoch"):
             break
