@@ -1,11 +1,19 @@
 """GANs in the plane: a bimodal Gaussian, 8 and 25 Gaussians, every stage of the learning drawn [004.1]
 
     python -m demos gan_2d                                     the two Gaussians of sheet 004
+    python -m demos gan_2d --target 8-gaussians --steps 6000 --lr 1e-3 --noise normal
     python -m demos gan_2d --target 25-gaussians --width 256 --steps 20000 --lr 1e-3 --noise normal
     python -m demos gan_2d --loss minimax --critic-steps 1     what happens without Wasserstein
 
 Every 500 steps of the generator 2,000 of its samples are drawn as a density, beside that of real ones; samples.gif shows them in turn.
 At the end come the critic's contours with the direction in which it pushes each sample, and the plane of codes as the generator folds it.
+
+Measured by the first three commands (1, 2 and 11 minutes of one core): modes hit, smallest and largest share of a mode, samples within
+3 sigma of one; Wasserstein distance of 1,000 samples to 1,000 real points, and of two sets of real points, mean of 20 pairs:
+
+    bimodal          2/2     47.8 to 49.1 %    96.9 %    W1 .030    real .035
+    8 Gaussians      8/8     11.6 to 12.5 %    96.6 %    W1 .104    real .078 +- .022
+    25 Gaussians    25/25     3.3 to  4.4 %    97.5 %    W1 .199    real .200 +- .040
 """
 from typing import Literal
 
