@@ -47,3 +47,8 @@ def test_a_table_writes_every_number_and_leaves_blanks_blank():
     ax = figures.heat_table([[1.25, np.nan], [3.0, 4.0]], ["a", "b"], ["c", "d"], label="score", form=".2f").axes[0]
     assert {text.get_position(): text.get_text() for text in ax.texts} == {(0, 0): "1.25", (0, 1): "3.00", (1, 1): "4.00"}
     assert [text.get_text() for text in ax.get_xticklabels()] == ["c", "d"]
+
+
+def test_large_heights_are_written_out():
+    figure = figures.bar_chart({"U": [11384.6, 2.5, 3e7]}, ["a", "b", "c"], ylabel="U")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["11,385", "2.5", "3e+07"]

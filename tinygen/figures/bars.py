@@ -29,7 +29,8 @@ def draw_bars(ax, categories, groups, *, errors=None, colours=None, horizontal=F
             bars = ax.bar(at, heights, thick * 0.92, yerr=spread, **shape)
         if values and len(categories) * len(groups) <= 12:
             digits = 4 if len(groups) == 1 else 3                       # neighbours need room
-            ax.bar_label(bars, [f"{height:.{digits}g}" for height in heights], fontsize=SMALL, color=INK, padding=2)
+            texts = [f"{height:,.0f}" if 1000 <= abs(height) < 1e6 else f"{height:.{digits}g}" for height in heights]
+            ax.bar_label(bars, texts, fontsize=SMALL, color=INK, padding=2)
     if horizontal:
         ax.set_yticks(places, categories)
         ax.invert_yaxis()
