@@ -21,6 +21,7 @@ so early. tanh units, 154. Latent 32 adds 2.2 at 2e-3: a number that is not used
 code of 5 numbers (115.3, VAE 114.6), do not turn the order round.
 """
 from pathlib import Path
+
 import numpy as np
 
 import tinygen as tg

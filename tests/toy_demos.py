@@ -48,10 +48,11 @@ load = tg.data.load
 
 def toy_size(arguments):
     """A command, ["gan", "--data", "mnist", ...], at toy size and on bundled data."""
-    name, *flags = (LARGE.get(word, word) for word in arguments)
+    name, *flags = arguments
     if name in ("answers", "benchmark"):            # one question, one network, whatever was asked for
         return [name, *FLAGS[name]]
-    return [name, *(f"{LARGE.get(data, data)}{colon}{split}" for data, colon, split in (flag.partition(":") for flag in flags)), *FLAGS[name]]
+    parts = (flag.partition(":") for flag in flags)                                          # "mnist", or "mnist:test"
+    return [name, *(LARGE.get(data, data) + colon + split for data, colon, split in parts), *FLAGS[name]]
 
 
 def few_images_and_a_judge_that_guesses(monkeypatch):

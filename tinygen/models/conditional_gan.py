@@ -2,7 +2,7 @@
 
     G(z, y): e_y joins the noise.        D(x, y) = w . f(x) + b + e_y . f(x), f the last hidden layer: a projection.
 
-So the discriminator can object to a picture that is good, but not of the class it was asked for (Miyato & Koyama 2018, Eq. 4). What was
+So the discriminator can object to a picture that is good, but not of the class it was asked for (Miyato & Koyama 2018). What was
 measured on clothes, DCGAN after 400 steps: the projection makes what it is asked for in 80 % of samples, an image of the label beside the
 real image, in 41 %.
 
