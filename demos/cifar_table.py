@@ -12,9 +12,10 @@ import numpy as np
 
 from tinygen import data as tgdata
 from tinygen import figures
-from tinygen.models.cifar import VAEGAN, CifarVAE, as_cifar
+from tinygen.models.cifar import CifarVAE, as_cifar
 from tinygen.training import Run
 
+from demos.gan_training import load_average
 from demos.tables import print_table
 from demos.vae_training import load_model
 
@@ -60,9 +61,9 @@ def words(settings):
 
 
 def load_autoencoder(folder, settings):
-    """The VAE of a finished run, with its weights."""
+    """The VAE of a finished run, with its weights: those of the average for VAE-GAN."""
     if settings["model"] == "vae-gan":
-        return load_model(folder, VAEGAN(settings["latent"], settings["layer"])).vae
+        return load_average(folder, CifarVAE(settings["latent"]))
     return load_model(folder, CifarVAE(settings["latent"]))
 
 
@@ -83,4 +84,5 @@ def compare(settings, table):
                 if a is not None and b is not None:
                     form = ".1%" if "accuracy" in key else ".1f"
                     parts.append(f"{key} {b:{form}} -> {a:{form}} ({'better' if (a - b) * better > 0 else 'not better'})")
-            yield f"{name} against {base}: " + "; ".join(parts) + "."
+            if parts:
+                yield f"{name} against {base}: " + "; ".join(parts) + "."
