@@ -28,7 +28,7 @@ BETA = 0.02              # weight of the KL in VAE-GAN: at 1 the code carries 1 
 
 def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
          change: Literal["none", "beta", "mmd", "denoise", "rotation", "contrast"] = "none", strength=0.0, images=50_000, epochs=2,
-         batch_size=64, lr: float | None = None, latent=128, layer=2, gamma=0.1, beta: float | None = None, equilibrium=0.68, margin=0.35,
+         batch_size=64, lr: float | None = None, latent=128, layer=2, gamma=1.0, beta: float | None = None, equilibrium=0.68, margin=0.35,
          ema=0.999, fid=True, probe=True, device="cpu", seed=0, out="runs/cifar", resume=False):
     """Train it, measure it, draw it.
 
