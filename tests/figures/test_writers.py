@@ -127,3 +127,12 @@ def test_what_stood_there_survives_a_failure(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="stopped"):
         figures.write_png(np.ones((2, 2)), path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.png"]
+
+
+def test_ctrl_c_before_the_first_frame_is_a_ctrl_c_and_leaves_no_file(tmp_path, monkeypatch):
+    def interrupted(self, **_):
+        raise KeyboardInterrupt
+    monkeypatch.setattr("matplotlib.animation.PillowWriter.grab_frame", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        figures.write_gif([np.zeros((2, 2))], tmp_path / "a.gif")
+    assert not list(tmp_path.iterdir())

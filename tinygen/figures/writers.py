@@ -51,13 +51,15 @@ def write_gif(frames, path, fps=10, scale=1):
     height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
     carrier = new_figure(width / 100, height / 100, layout=None)
     writer = PillowWriter(fps=fps)
-    with replaced(path) as part, writer.saving(carrier, str(part), dpi=100):
+    with replaced(path) as part:
+        writer.setup(carrier, str(part), dpi=100)       # not `saving`: it would turn a Ctrl-C before the first frame into an IndexError
         for picture in pictures:
             page = np.full((height, width, 3), 255, np.uint8)
             page[:picture.shape[0], :picture.shape[1]] = picture
             carrier.clear()
             carrier.figimage(page)
             writer.grab_frame()
+        writer.finish()
 
 
 def _checked_path(caller, path, suffixes):
