@@ -15,8 +15,6 @@ classifier trained here (the judge of REAL, or of --extractor), and its distance
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from tinygen import data as tgdata
 from tinygen import figures
 from tinygen.metrics import INCEPTION, cached_features, compare_features, load_judge, nearest

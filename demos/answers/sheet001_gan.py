@@ -13,7 +13,7 @@ from tinygen.models import gan as gan_models
 
 from .derivatives import gradient
 from .grids import DX, log_normal_density, normal, normal_nodes, uniform
-from .questions import check, drawing, holds, less, question
+from .questions import check, drawing, holds, question
 
 
 @question("001.3a", "The cost of the classical GAN")

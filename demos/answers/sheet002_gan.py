@@ -9,7 +9,7 @@ import tinygen as tg
 from demos.descent import minimise
 from demos.gan import train_discriminator, train_generator
 from tinygen import metrics
-from tinygen.divergences import kl, kl_gaussian, wasserstein, wasserstein_gaussian
+from tinygen.divergences import wasserstein_gaussian
 from tinygen.losses.gan import LOSSES
 from tinygen.models.mlp import mlp
 

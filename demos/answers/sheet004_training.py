@@ -11,7 +11,7 @@ from tinygen.divergences import noise_floor, wasserstein
 from tinygen.models.cifar import VAEGAN, CifarVAE, Discriminator
 from tinygen.models.mlp import mlp
 
-from .questions import check, drawing, holds, less, note, question
+from .questions import check, drawing, less, note, question
 from .small import latent_scores, pixel_probe, plane_gan
 from .training import latest, reported
 

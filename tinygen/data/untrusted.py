@@ -6,7 +6,6 @@ kilobyte that decompresses without end. Readers take their bytes from here, so e
 import contextlib
 import errno
 import os
-import posixpath
 import struct
 import tarfile
 import zipfile
