@@ -55,6 +55,7 @@ def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, m
     train, test = (rows(tgdata.load(data, split)[0]) for split in ("train", "test"))
     shown = tgdata.to_float(test[:10])
     table, pictures = {}, {"clean": shown}
+    overview = Run(out, settings)
     for name, amount in {"gaussian": gaussian, "masking": masking, "salt-and-pepper": salt_and_pepper}.items():
         corrupt = CORRUPTIONS[name]
         with Run(Path(out) / name, settings, resume=resume) as run:
@@ -76,7 +77,7 @@ def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, m
         pictures |= {name: np.clip(corrupted, 0, 1), f"{name}, denoised": load_model(run.out, digit_denoiser()).reconstruct(corrupted)}
     print_table(table, "digits")
 
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("parabola", figure)
         run.figure("digits", figures.image_rows(pictures))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()},

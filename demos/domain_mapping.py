@@ -115,6 +115,7 @@ def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", 
     world = gaussians() if plane else digits(data, domains)
     measure = measure_gaussians if plane else measure_digits(data, domains)
     table, found = {}, {}
+    overview = Run(out, settings)
     for name in models:
         for seed in seeds:
             folder = Path(out) / name.replace(" ", "-") / f"seed-{seed}"
@@ -130,7 +131,7 @@ def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", 
     print_table(numbers, "model")
     if len(seeds) > 1:
         print_table(means, f"mean of {len(seeds)} seeds")
-    with Run(out, settings) as run:
+    with overview as run:
         for title, figure in (draw_gaussians if plane else draw_digits)(world, found, table, models, seeds):
             run.figure(title, figure)
         run.finish(**{f"{name}: {column}": value for name, row in {**numbers, **means}.items() for column, value in row.items() if column != "sent to"})

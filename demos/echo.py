@@ -45,7 +45,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
 
     betas: the weights of the rate
     models: any of vae, echo (no image twice in one noise) and echo-replace (images drawn with replacement)
-    hidden: widths of the encoder's hidden layers; the decoder has them in reverse
+    hidden: widths of the encoder's hidden layers; the decoder has them in reverse. 0: none, encoder and decoder are linear
     latent: numbers in the code
     depth: echoes in each noise; the batch must hold more images
     batch_size: images in a training step
@@ -66,6 +66,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
             raise ValueError(f"echo: {len(images):,} images in batches of {batch_size} leave a batch of no more than depth = {depth} images, too few to "
                              "echo; use a batch size that divides them, or fewer echoes")
     table, curves, pictures = {}, {}, {}
+    overview = Run(out, settings)
     for name in models:
         for beta in betas:
             with Run(Path(out) / f"{name}-beta-{beta:g}", one_of(settings, model=name, beta=beta), resume=resume) as run:
@@ -88,7 +89,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
         codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(train, 10)
         pictures[f"{name}: samples"] = model.generate(codes)
     print_table(table, "model")
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("rate-distortion", figures.rate_distortion(curves, title=f"{data}, binary, test set"))
         run.figure("images", figures.image_rows({"input": test[:10], **pictures}))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
@@ -96,10 +97,11 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
 
 def build(name, hidden, latent, depth):
     """The model of that name, with ReLU and He's initial weights: 784 - hidden - latent - hidden reversed - 784 in each case."""
+    widths = tuple(width for width in hidden if width)
     if name == "vae":
-        model = DenseVAE(tuple(hidden), latent)
+        model = DenseVAE(widths, latent)
     else:
-        model = EchoVAE(tuple(hidden), latent, depth=depth, replace=name == "echo-replace", bound=BOUND)
+        model = EchoVAE(widths, latent, depth=depth, replace=name == "echo-replace", bound=BOUND)
     for layer in model.modules():
         if isinstance(layer, Linear):
             init.kaiming_uniform_(layer.weight)

@@ -62,6 +62,7 @@ def main(*, data="mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, 
     }
     shown = np.concatenate([test[:6], exchanged[:6]])
     table, pictures = {}, {"input": shown}
+    overview = Run(out, settings)
     for name, (units, loss) in kinds.items():
         with Run(Path(out) / name, settings, resume=resume) as run:
             tg.manual_seed(seed)
@@ -82,7 +83,7 @@ def main(*, data="mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, 
         pictures[name] = np.clip(model.reconstruct(shown), 0, 1)
     print_table(table, "autoencoder")
 
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("reconstructions", figures.image_rows(as_images(pictures), title="Digits, the same with pixels exchanged, and what each makes of them"))
         run.figure("linear", figures.line_panels(np.arange(len(distances)), {"||W2 W1 - I||": {"linear autoencoder, 8-32-8": distances}},
                                                  xlabel="step", logy=True))

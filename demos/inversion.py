@@ -54,6 +54,7 @@ def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, ima
     prior: weight of 1/2 ||z||^2 in the second table
     """
     settings = dict(locals())
+    overview = Run(out, settings)
     gan = trained_gan(run, out, settings, data=data, z_dim=z_dim, steps=steps, seed=seed, resume=resume)
     tg.manual_seed((seed, 1))
     truth, first = gan.draw(images), gan.draw(starts)
@@ -61,7 +62,7 @@ def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, ima
     invert = lambda x, method=method, **options: geometry.invert(gan.generator, x, first, **{"method": method, "steps": iterations, **options})
     noiseless, real, pulled = invert(made), invert(test), invert(test, prior=prior)
 
-    with Run(out, settings) as folder:
+    with overview as folder:
         results = measure_noiseless(noiseless, truth, made[0].size)
         names = [f"{i} ({label})" for i, label in enumerate(labels)]
         tables = {head: dict(zip(names, measure_minima(gan.generator, test, found, weight)))

@@ -58,6 +58,7 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
     train = rows(tgdata.load(data, "train")[0])
     test = tgdata.binarize(rows(tgdata.load(data, "test")[0]), np.random.default_rng(0))
     table, curves, pictures = {}, {}, {"input": test[:10]}
+    overview = Run(out, settings)
     for name in models:
         with Run(Path(out) / name, one_of(settings, model=name), resume=resume) as run:
             tg.manual_seed(seed)
@@ -72,7 +73,8 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
                     run.update(len(x), loss=loss)
                 if epoch % every == 0 or epoch == epochs:
                     run.log(**{"test -ELBO": sum(evaluate(model, test)), "test NLL, 50 samples": nll(model, test, 50).mean()})
-            estimates = nll(model, test[::max(1, len(test) // images)], samples, label=f"{name}: likelihood")
+            chosen = np.arange(min(images, len(test))) * len(test) // min(images, len(test))
+            estimates = nll(model, test[chosen], samples, label=f"{name}: likelihood")
             run.finish(**{"test -ELBO": run.history[-1]["test -ELBO"], f"test NLL, {samples} samples": estimates.mean(),
                           "standard error": estimates.std() / np.sqrt(len(estimates)), "active units": losses.active_units(model.codes(test)),
                           "minutes": run.seconds / 60})
@@ -82,7 +84,7 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
         model = load_model(run.out, DenseVAE(tuple(hidden), latent, Tanh))
         pictures |= {f"{name}: reconstructions": model.reconstruct(test[:10]), f"{name}: samples": model.sample(10)}
     print_table(table, "model")
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("likelihood", figures.line_panels([row["epoch"] for row in measured], {"test NLL, 50 samples (nats)": curves}, xlabel="epoch",
                                                       markers=True))
         run.figure("images", figures.image_rows(pictures))

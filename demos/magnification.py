@@ -42,6 +42,7 @@ def main(*, data="mnist-mini", epochs=40, steps=2000, side=40, iterations=100, s
     iterations: of the descent to a geodesic, at most
     """
     settings = dict(locals())
+    overview = Run(out, settings)
     decoders = {"VAE": vae_decoder(Path(out) / "vae", settings, data, epochs, seed, resume), "GAN": None}
     train_latent_gan(Path(out) / "gan", {**settings, "z_dim": 2}, data=data, z_dim=2, steps=steps, seed=seed, resume=resume)
     gan = read_gan(Path(out) / "gan")
@@ -50,7 +51,7 @@ def main(*, data="mnist-mini", epochs=40, steps=2000, side=40, iterations=100, s
     plane = figures.latent_plane(side, LIMITS).astype(np.float32)
     field = lambda values: values.reshape(side, side)[::-1]             # the plane is listed as a picture, from the top
     table, fields = {}, {}
-    with Run(out, settings) as folder:
+    with overview as folder:
         for name, decoder in decoders.items():
             stretch = geometry.singular_values(decoder, plane)
             magnification = stretch.prod(axis=1)

@@ -47,6 +47,7 @@ def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, pai
     prior: weight of 1/2 ||z||^2 in the inversions, which keeps the codes where the generator was trained
     """
     settings = dict(locals())
+    overview = Run(out, settings)
     gan = trained_gan(run, out, settings, data=data, z_dim=z_dim, steps=steps, seed=seed, resume=resume)
     tg.manual_seed((seed, 1))
     x_a, x_b, names = held_out_pairs(gan, pairs, np.random.default_rng(seed))
@@ -63,7 +64,7 @@ def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, pai
     paths = {"straight": geometry.straight(z_a, z_b, segments), "spherical": geometry.spherical(z_a, z_b, segments),
              "least U": best["U"].nodes, "least unsquared": best["unsquared"].nodes, "geodesic": best["pull-back energy"].nodes}
 
-    with Run(out, settings) as folder, tg.no_grad():
+    with overview as folder, tg.no_grad():
         table = {name: measure(gan, nodes, measures, x_a, x_b) for name, nodes in paths.items()}
         print_table(table, "path")
         speeds = {"sqrt(rho) ||dZ/dt||": lambda nodes: geometry.path_speed(gan.generator, nodes, x_a, x_b).numpy(),

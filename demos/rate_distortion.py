@@ -54,7 +54,9 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
     print(f"the training set's mean image as the only reconstruction: {collapsed:.2f} nats on the test set")
     tg.manual_seed(seed)
     noise = DenseVAE((hidden,), latent).draw_prior(10)
-    shown, table, pictures = tgdata.to_float(test[:10]), {}, {"input": tgdata.to_float(test[:10])}
+    shown = tgdata.to_float(test[:10])
+    table, pictures = {}, {"input": shown}
+    overview = Run(out, settings)
     for beta in betas:
         with Run(Path(out) / f"beta-{beta:g}", one_of(settings, beta=beta), resume=resume) as run:
             tg.manual_seed(seed)
@@ -72,7 +74,7 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
     print_table(table, "beta")
 
     rates, distortions = ([row[name] for row in table.values()] for name in ("rate", "distortion"))
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("rate-distortion", figures.rate_distortion({"VAE": (rates, distortions, betas)}, title=f"{data}, test set"))
         run.figure("images", figures.image_rows(pictures, title="Reconstructions, and samples from the prior"))
         run.finish(**{f"beta {beta}: {name}": row[name] for beta, row in table.items() for name in row},

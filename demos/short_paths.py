@@ -79,6 +79,7 @@ def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, ite
     seeds: one pair of trainings each, in OUT/without-N and OUT/with-N; more of them go on with --resume
     """
     settings = dict(locals())
+    overview = Run(out, settings)
     judge, rows, shown = load_judge(data), {}, {}
     for seed in seeds:
         for name in ("without", "with"):
@@ -88,7 +89,7 @@ def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, ite
             tg.manual_seed((seed, 1))
             rows[name, seed] = measure(gan, held_out_pairs(gan, pairs, np.random.default_rng(0)), starts=starts, iterations=iterations, segments=segments)
             shown[name, seed] = generate(gan.generator, ARCHITECTURE, gan.draw(samples))
-    with Run(out, settings) as run:
+    with overview as run:
         table = {f"{name}, seed {seed}": {**summary(row), **quality(judge, shown[name, seed], row.middle)} for (name, seed), row in rows.items()}
         print_table(table, "GAN")
         falls = {f"seed {seed}": changes(rows["without", seed], rows["with", seed]) for seed in seeds}

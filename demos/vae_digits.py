@@ -37,6 +37,7 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
     train, test = (rows(tgdata.load(data, split)[0]) for split in ("train", "test"))
     shown = tgdata.to_float(test[:8])
     results, curves = {}, {}
+    overview = Run(out, settings)
     for seed in seeds:
         with Run(Path(out) / f"seed-{seed}", one_of(settings, seed=seed), resume=resume) as run:
             tg.manual_seed(seed)
@@ -55,6 +56,6 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
         curves[f"seed {seed}"] = [row["test -ELBO"] for row in run.history]
     means = {name: float(np.mean([results[seed][name] for seed in seeds])) for name in results[seeds[0]]}
     print_table({**results, "mean": means}, "seed")
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("test-ELBO", figures.line_panels(np.arange(1, epochs + 1), {"test -ELBO (nats)": curves}, xlabel="epoch", markers=True))
         run.finish(**means, **{f"test -ELBO, seed {seed}": results[seed]["test -ELBO"] for seed in seeds})

@@ -47,6 +47,7 @@ def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu
     judge = load_judge(data)
     real = judge.features(test.reshape(-1, 1, 28, 28))
     table, pictures, samples = {}, {"test images": test[:12]}, {}
+    overview = Run(out, settings)
     for change in CHANGES:
         chosen = {**BASE, **change}
         name = ", ".join(f"{key} {value}" for key, value in change.items()) or "base"
@@ -68,7 +69,7 @@ def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu
     best = min(table, key=lambda name: table[name]["Fréchet distance"])
     print(f"Fréchet distance of {len(test):,} samples to the {len(test):,} test images, by the hidden features of the {judge}; best: {best}")
 
-    with Run(out, settings) as run:
+    with overview as run:
         run.arrays("samples", images=samples[best])
         run.figure("samples", figures.image_rows(pictures))
         run.figure("distances", figures.bar_chart({"samples": [row["Fréchet distance"] for row in table.values()]}, list(table),

@@ -46,6 +46,7 @@ def main(*, data="mnist-mini", epochs=10, kinds=KINDS, hidden=200, latent=10, co
     (train, labels), (test, test_labels) = ((rows(images), y) for images, y in (tgdata.load(data, split) for split in ("train", "test")))
     shown = tgdata.to_float(test[:10])
     table, pictures = {}, {"input": shown}
+    overview = Run(out, settings)
     for kind in kinds:
         given = (test_labels,) if kind == "conditional" else ()
         with Run(Path(out) / kind.replace(",", "").replace(" ", "-"), one_of(settings, kind=kind), resume=resume) as run:
@@ -66,7 +67,7 @@ def main(*, data="mnist-mini", epochs=10, kinds=KINDS, hidden=200, latent=10, co
         pictures[f"{kind}: reconstructions"] = model.reconstruct(shown, *(g[:10] for g in given))
         pictures[f"{kind}: samples"] = model.sample(10, *(np.arange(10) for _ in given))
     print_table(table, "VAE")
-    with Run(out, settings) as run:
+    with overview as run:
         run.figure("images", figures.image_rows(pictures))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 

@@ -235,3 +235,17 @@ def test_check_op_notices_a_changed_input(declare):
         return x * 1.0
     with pytest.raises(AssertionError, match="op changed its input 0"):
         check_op(rude, [np.array([1.0, 2.0])], order=0)
+
+
+@pytest.mark.parametrize("f, x", [(lambda x: tg.where(x.data > 0, tg.sqrt(x), 0.0), [-1.0]), (tg.sqrt, [0.0]), (tg.log, [0.0])])
+def test_a_gradient_that_is_not_finite_does_not_pass(f, x):
+    with np.errstate(all="ignore"), pytest.raises((GradientError, KinkError, ValueError)):
+        tg.gradcheck(f, [np.array(x)], order=1)
+
+
+def test_a_wrong_gradient_beside_a_nan_does_not_pass(declare):
+    @declare(lambda g, y, x: g * 123.0)
+    def root(x):
+        return np.sqrt(x)
+    with np.errstate(all="ignore"), pytest.raises((GradientError, KinkError, ValueError)):
+        tg.gradcheck(root, [np.array([1e-6])], order=1)

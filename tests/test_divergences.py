@@ -310,3 +310,23 @@ P = np.array([0.5, 0.5])
 def test_errors_name_the_function_the_shape_and_the_remedy(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_js_is_at_most_log_2_where_densities_underflow():
+    x = np.arange(-50, 50, 0.01)
+    p, q = stats.norm.pdf(x, 0, 1), stats.norm.pdf(x, -5, 1)
+    assert dv.js(p, q, dx=0.01) == pytest.approx(dv.js_gaussian(0, 1, -5, 1), abs=1e-9) and dv.js(p, p, dx=0.01) == 0
+
+
+def test_an_axis_is_that_of_the_broadcast_shapes():
+    p, q = np.array([0.5, 0.5]), np.full((3, 2), 1 / 3)
+    with pytest.raises(ValueError, match="mass"):
+        dv.kl(p, q, axis=0)
+
+
+def test_sinkhorn_that_is_stopped_early_warns_and_answers():
+    x, y = samples(3, 6, 6, 2)
+    with pytest.warns(RuntimeWarning, match="still misplaced"):
+        assert np.isfinite(dv.sinkhorn(x, y, epsilon=1e-3, max_iterations=5))
+    with pytest.raises(ValueError, match="max_iterations = 0"):
+        dv.sinkhorn(x, y, epsilon=0.1, max_iterations=0)

@@ -220,3 +220,18 @@ def test_settings_may_come_by_position(name, settings):
     op = primitives[name]
     keywords = dict(zip([p for p in inspect.signature(op).parameters if p != "x"], settings))
     np.testing.assert_array_equal(op(x, *settings).data, op(x, **keywords).data)
+
+
+def test_log_softmax_of_large_logits_is_not_rounded():
+    assert tg.log_softmax(np.array([1e4, 1e4], np.float32)) == pytest.approx(-math.log(2), rel=1e-6)
+
+
+def test_a_kl_near_zero_is_not_negative():
+    logvar = np.linspace(-1e-3, 1e-3, 2001).astype(np.float32)
+    assert (tg.ops.twice_kl(np.zeros_like(logvar), logvar) >= 0).all()
+
+
+def test_convolution_takes_any_kind_of_numpy_array(tmp_path):
+    """A memory-mapped file is an array of NumPy's, too."""
+    images = np.memmap(tmp_path / "images", np.float32, "w+", shape=(2, 1, 5, 5))
+    assert tg.conv2d(tg.tensor(images[:1]), np.ones((1, 1, 3, 3), np.float32)).shape == (1, 1, 3, 3)

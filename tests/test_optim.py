@@ -260,3 +260,13 @@ def test_schedules():
 def test_bad_input(make, error, message):
     with pytest.raises(error, match=message):
         make(nn.Parameter(np.ones(2)))
+
+
+def test_a_refused_step_changes_nothing():
+    first, second = (nn.Parameter(np.ones(2, np.float32)) for _ in range(2))
+    optimizer = optim.Adam([first, second], lr=0.1)
+    loss = (first * second).sum()
+    with pytest.raises(ValueError, match="gradient 1 has shape"):
+        optimizer.step([np.ones(2, np.float32), np.ones(3, np.float32)])
+    assert optimizer.steps == 0 and first.data.tolist() == [1, 1]
+    loss.backward()                                                     # what was recorded before is still good

@@ -120,3 +120,34 @@ def test_detect_nonfinite_ends_with_an_error():
         with tg.detect_nonfinite():
             raise KeyError
     assert diagnosis.watch is None
+
+
+def test_numbers_that_are_given_a_type_do_not_go_through_float32():
+    assert tg.tensor([0.1], dtype=np.float64).numpy()[0] == 0.1 and tg.tensor([16777217], dtype=np.int64).numpy()[0] == 16777217
+    assert tg.tensor([16777217.0], dtype=np.int64).numpy()[0] == 16777217 and tg.tensor([1]).dtype == np.float32
+
+
+def test_a_switch_that_is_entered_twice_is_left_twice():
+    switch = tg.no_grad()
+    with switch, switch:
+        assert not (leaf(1.0) * 2.0).requires_grad
+    assert (leaf(1.0) * 2.0).requires_grad
+
+
+def test_the_watch_names_what_it_points_at():
+    with tg.detect_nonfinite(), pytest.raises(FloatingPointError, match=r"first infinity at \(0,\)"):
+        leaf(np.inf, np.nan) * 1.0
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda x: tg.sum(x, 0, axis=1), "given|each once|multiple values"), (lambda x: tg.clip(x, 0.0, low=1.0, high=2.0), "each once"),
+    (lambda x: tg.relu(x=x), "relu: 0 arguments by position; it takes 1")])
+def test_arguments_are_given_once_and_inputs_by_position(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(leaf(1.0, 2.0))
+
+
+@pytest.mark.parametrize("length", [1, 5])
+def test_a_mask_of_another_length_is_refused(length):
+    with pytest.raises(IndexError):
+        leaf(1.0, 2.0, 3.0)[np.ones(length, bool)]

@@ -127,7 +127,7 @@ def tensor(data, requires_grad=False, device=None, dtype=None):
             data = np.asarray(data)
         except ValueError:
             raise ValueError("tensor: the nested lists have different lengths, so they have no shape") from None
-        if data.dtype.kind == "f" or data.dtype.kind in "iu" and dtype is None:
+        if data.dtype.kind in "fiu" and dtype is None:
             data = data.astype(np.float32)
     if data.dtype.kind not in "fiub":
         raise TypeError(f"tensor: cannot make numbers of {data.dtype} data; give real numbers, integers or booleans")
@@ -169,11 +169,11 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False, along=None, cud
 
         @functools.wraps(forward)
         def op(*inputs, **static):
-            if arity is not None and len(inputs) > arity:
-                if len(inputs) > arity + len(keywords):
-                    raise TypeError(f"{name}: {len(inputs)} arguments; it takes {arity} inputs and {keywords}")
-                static.update(zip(keywords, inputs[arity:]))
-                inputs = inputs[:arity]
+            if arity is not None and not 0 < len(inputs) <= arity:
+                given = dict(zip(keywords, inputs[arity:]))
+                if not inputs or len(inputs) > arity + len(keywords) or given.keys() & static:
+                    raise TypeError(f"{name}: {len(inputs)} arguments by position; it takes {arity} inputs so, and {keywords}, each once")
+                static, inputs = static | given, inputs[:arity]
             if defaults and len(static) < len(keywords):
                 static = {**defaults, **static}
             arrays, edges, any_tensor = [], [], False
@@ -378,11 +378,11 @@ class no_grad:
 
     def __enter__(self):
         global _recording
-        self.before, _recording = _recording, self.recording
+        self.before, _recording = (_recording, getattr(self, "before", None)), self.recording       # a chain: it may be entered twice
 
     def __exit__(self, *error):
         global _recording
-        _recording = self.before
+        _recording, self.before = self.before
 
     def __call__(self, function):
         @functools.wraps(function)

@@ -181,7 +181,7 @@ def _load_blas():
     """The OpenBLAS that NumPy carries, and the names of its functions; (None, "", "") where it is another BLAS."""
     folder = os.path.dirname(np.__file__)
     for pattern in ("../numpy.libs/*openblas*", ".dylibs/*openblas*", ".libs/*openblas*"):
-        for path in glob.glob(os.path.join(folder, pattern)):
+        for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
             with contextlib.suppress(OSError):
                 library = ctypes.CDLL(path)
                 for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):
@@ -267,8 +267,9 @@ def parallel(work, n, blas=True):
     if parts <= 1 or getattr(_worker, "inside", False) or (blas and _set_blas_threads is None):
         return [work(slice(0, n))]
     while len(_inboxes) < parts - 1:
-        _inboxes.append(queue.SimpleQueue())
-        threading.Thread(target=_serve, args=_inboxes[-1:], name=f"tinygen_{len(_inboxes)}", daemon=True).start()
+        inbox = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(inbox,), name=f"tinygen_{len(_inboxes) + 1}", daemon=True).start()
+        _inboxes.append(inbox)                                       # last: an inbox that nobody serves would be waited for
     edges, outbox, results, failed = [n * i // parts for i in range(parts + 1)], queue.SimpleQueue(), [None] * parts, None
     if blas:
         _set_blas_threads(1)

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .autograd import Tensor, grad, no_grad
+from .backend import host
 from .ops import sum_
 from .ops.normalization import frozen_statistics
 
@@ -26,7 +27,7 @@ def gradcheck(f, inputs, order=2, *, full=False, rtol=1e-5, atol=1e-7, seed=0):
     and the received number; KinkError where f has no derivative; ValueError where f is not deterministic or not finite.
     """
     name = getattr(f, "__name__", type(f).__name__)
-    xs = [np.array(x.data if isinstance(x, Tensor) else x, np.float64) for x in inputs]
+    xs = [np.array(host(x.data) if isinstance(x, Tensor) else x, np.float64) for x in inputs]
     if order < 1 or not xs:
         raise ValueError(f"gradcheck: order {order} and {len(xs)} inputs; both must be at least 1")
     with frozen_statistics():
@@ -68,8 +69,11 @@ def _check(f, name, xs, order, level, n_inputs, full, rtol, atol, rng):
         where = f"input {i}" if i < n_inputs else f"the gradient passed in at order {i - n_inputs + 1}"
         direction = rng.standard_normal(x.shape)
         slope = _Slope(lambda step: along(i, direction, step))
+        if not np.isfinite(received[i]).all():
+            index = tuple(int(k) for k in np.argwhere(~np.isfinite(received[i]))[0])
+            raise GradientError(f"gradcheck: {name}, order {level}, {where}, index {index}: received {received[i][index]}")
         scale = float(np.abs(received[i] * direction).sum())
-        wrong = abs(float((received[i] * direction).sum()) - slope.value) > atol + rtol * max(scale, abs(slope.value))
+        wrong = not abs(float((received[i] * direction).sum()) - slope.value) <= atol + rtol * max(scale, abs(slope.value))
         if wrong or full or slope.bends():
             _element_by_element(f"gradcheck: {name}", f"order {level}, {where}", x, received[i],
                                 lambda unit: _Slope(lambda step: along(i, unit, step)), wrong, rtol, atol)

@@ -84,18 +84,18 @@ class detect_nonfinite:
 
     def __enter__(self):
         global watch
-        self.before, watch = watch, self.inspect
+        self.before, watch = (watch, getattr(self, "before", None)), self.inspect                   # a chain: it may be entered twice
 
     def __exit__(self, *error):
         global watch
-        watch = self.before
+        watch, self.before = self.before
 
     @staticmethod
     def inspect(name, what, value, arrays):
         """Raise if `value`, computed by operation `name` from `arrays`, is not finite."""
         value = host(value)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            kind = "NaN" if np.isnan(value).any() else "infinity"
             shapes = ", ".join(str(getattr(a, "shape", a)) for a in arrays)
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+            kind = "NaN" if np.isnan(value[where]) else "infinity"
             raise FloatingPointError(f"{name}: the {what}, shape {value.shape}, has its first {kind} at {where}; inputs: {shapes}")

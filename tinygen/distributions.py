@@ -115,6 +115,8 @@ def logpdf_bernoulli(x, p):
     Train on `logpdf_bernoulli_logits`: a p that was rounded to 0 or 1 has no gradient. Raises ValueError for x or p outside
     [0, 1] and for shapes that do not fit.
     """
+    if isinstance(p, numbers.Real):
+        p = xp(ops.as_mask(x)).full((1,) * x.ndim, p, x.dtype)
     _check_shapes("logpdf_bernoulli", "x", x, p=p)
     check_unit_interval("logpdf_bernoulli", "x", x)
     check_unit_interval("logpdf_bernoulli", "p", p)
@@ -164,7 +166,7 @@ def _check_gaussian(function, name, z, **others):
     _check_shapes(function, name, z, **others)
     for other, value in others.items():
         if "sigma_square" in other and xp(ops.as_mask(value)) is np:             # on a GPU every step would wait for the answer
-            lowest = value if isinstance(value, numbers.Real) else ops.as_mask(value).min()
+            lowest = value if isinstance(value, numbers.Real) else ops.as_mask(value).min(initial=np.inf)
             if not lowest > 0:
                 raise ValueError(f"{function}: {other} reaches {float(lowest):g}; a variance is positive (a network gives its logarithm: "
                                  "exp(logvar))")

@@ -20,8 +20,8 @@ def replaced(path):
         with contextlib.suppress(OSError):
             part.unlink()
         if isinstance(error, OSError):
-            raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}; "
-                          "what stood there before is untouched") from error
+            message = f"cannot write {path}: {error.strerror or error}; what stood there before is untouched"
+            raise (OSError(message) if error.errno is None else OSError(error.errno, message)) from error
         raise
 
 

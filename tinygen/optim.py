@@ -54,14 +54,16 @@ class Optimizer:
         return gradients
 
     def step(self, grads=None):
-        """One update from `grads`, one array or Tensor a parameter in order; without, from the parameters' `.grad`."""
+        """One update from `grads`, one array or Tensor a parameter in order; without, from the parameters' `.grad`.
+
+        A parameter without a gradient stays as it is. `steps` counts the optimizer's steps (PyTorch counts those of each parameter).
+        """
         if grads is None:
             grads = [p.grad for p in self.parameters]
             if all(g is None for g in grads):
                 raise ValueError("step: no parameter has a .grad; call loss.backward() first, or minimize(loss)")
         if len(grads) != len(self.parameters):
             raise ValueError(f"step: {len(grads)} gradients for {len(self.parameters)} parameters")
-        self.steps += 1
         updates = []
         for i, (p, g) in enumerate(zip(self.parameters, grads)):
             if g is None:
@@ -76,9 +78,11 @@ class Optimizer:
             for s in slots:                                        # follow a parameter that was moved or converted
                 if slots[s].dtype != p.dtype or type(slots[s]) is not type(p.data):
                     slots[s] = in_layout_of(to(host(slots[s]).astype(p.dtype), p.device), p.data)
-            updates.append((p.data, g, slots))
+            updates.append((p, g, slots))
+        self.steps += 1                                            # from here on nothing is refused any more
+        for p, _, _ in updates:
             mark_updated(p)
-        self.update_all(updates)
+        self.update_all([(p.data, g, slots) for p, g, slots in updates])
 
     def update_all(self, updates):
         """The step of every (parameter array, gradient array, slots)."""
@@ -134,7 +138,10 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """v <- alpha v + (1 - alpha) g^2;  p <- p - lr g / (sqrt(v) + eps) (Hinton 2012); `centered` subtracts the mean of g."""
+    """v <- alpha v + (1 - alpha) g^2;  p <- p - lr g / (sqrt(v) + eps) (Hinton 2012).
+
+    centered: takes v minus the square of the running mean of g. momentum: b <- momentum b + g / (sqrt(v) + eps);  p <- p - lr b.
+    """
 
     def __init__(self, parameters, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False):
         self.slots = ("square_avg",) + ("momentum_buffer",) * bool(momentum) + ("grad_avg",) * bool(centered)
@@ -191,7 +198,7 @@ class AdamW(Adam):
 
 
 def gradient_norm(gradients):
-    """sqrt of the sum of all squared elements, over a list of arrays or Tensors; a 0-d array."""
+    """sqrt of the sum of all squared elements, over a list of arrays or Tensors: one number, on their device."""
     arrays = [g.data if isinstance(g, Tensor) else g for g in gradients if g is not None]
     return xp(*arrays).sqrt(sum((a * a).sum() for a in arrays))
 
@@ -235,7 +242,7 @@ def cosine(lr, step, total, floor=0.0):
 
 
 def linear_decay(lr, step, total, warmup=0):
-    """Up from 0 over `warmup` steps, then down to 0 at `total`."""
+    """Up to lr in `warmup` equal steps, the first lr / warmup, then down to 0 at `total`."""
     _at_least_one("linear_decay", total=total)
     if step < warmup:
         return lr * (step + 1) / warmup

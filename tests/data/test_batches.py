@@ -106,3 +106,13 @@ def test_bad_input_of_binarize_threshold_and_to_float():
         threshold(np.zeros(3))
     with pytest.raises(ValueError, match="to_float: scale"):
         to_float(IMAGES, 1)
+
+
+def test_numbers_that_are_neither_bytes_nor_floats_are_refused():
+    with pytest.raises(TypeError, match="to_float: images .* are int64"):
+        to_float(np.array([[255]]))
+
+
+def test_probabilities_outside_their_range_are_refused_before_the_first_batch():
+    with pytest.raises(ValueError, match="batches: .* outside"):
+        batches(np.array([[0.0], [1.5]], np.float32), 1, generator(), binary=True)

@@ -248,7 +248,7 @@ def test_a_cifar_archive_put_there_by_hand_needs_no_network(world, monkeypatch, 
     (world / "home/.cache/tinygen").mkdir(parents=True)
     (world / "home/.cache/tinygen/cifar-10-binary.tar.gz").write_bytes(archive)
     check("cifar-10", "test", expected["test"])
-    assert server.requests == []
+    assert server.requests == [] and (world / "home/.cache/tinygen/cifar-10-binary.tar.gz").exists()
 
 
 @pytest.mark.parametrize("spoil, reason", [

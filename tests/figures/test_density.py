@@ -61,7 +61,7 @@ def test_both_panels_share_axes_and_colours_and_say_what_is_outside():
     assert generated.get_xlim() == truth.get_xlim() and generated.get_ylim() == truth.get_ylim()
     assert generated.images[0].get_clim() == truth.images[0].get_clim()
     assert truth.images[0].get_array().max() == truth.images[0].get_clim()[1]
-    assert generated.get_xlabel() == "10 % lie outside" and truth.get_xlabel() == ""
+    assert generated.get_xlabel() == "$x$   (10 % lie outside)" and truth.get_xlabel() == "$x$"
     assert (generated.get_title(), truth.get_title()) == ("generated", "real")
 
 

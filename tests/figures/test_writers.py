@@ -136,3 +136,10 @@ def test_ctrl_c_before_the_first_frame_is_a_ctrl_c_and_leaves_no_file(tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         figures.write_gif([np.zeros((2, 2))], tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_grey_png_file_as_a_frame_keeps_its_width(tmp_path):
+    from PIL import Image
+    Image.fromarray(np.zeros((10, 20), np.uint8)).save(tmp_path / "grey.png")
+    figures.write_gif([tmp_path / "grey.png"], tmp_path / "a.gif")
+    assert gif_frames(tmp_path / "a.gif")[:2] == (20, 10)

@@ -60,3 +60,9 @@ def test_contraction_can_be_differentiated():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_contraction_leaves_running_statistics_alone():
+    encoder = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4))
+    losses.contraction(encoder, rng.standard_normal((5, 6)).astype(np.float32))
+    assert (encoder[1].running_mean.numpy() == 0).all()

@@ -80,3 +80,10 @@ def test_the_judges_in_use_are_good_enough(monkeypatch, data, least):
     found = load_judge(data)
     images, labels = tg.data.load(data, "test")
     assert found.count == 10_000 and (found.predict(images) == labels).mean() == found.accuracy >= least
+
+
+def test_an_unknown_set_and_no_epochs_are_refused():
+    with pytest.raises(ValueError, match="train_judge: there is no judge of 'cifar-10'"):
+        judge.train_judge("cifar-10")
+    with pytest.raises(ValueError, match="epochs = 0"):
+        judge.train_judge("mnist-mini", epochs=0)

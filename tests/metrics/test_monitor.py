@@ -165,3 +165,9 @@ def test_bad_input():
         CollapseMonitor(np.ones((9, 2)))
     with pytest.raises(ValueError, match="patience = 0"):
         CollapseMonitor(REAL, patience=0)
+
+
+def test_logits_that_are_not_numbers_raise_the_alarm_at_once():
+    monitor = ring_monitor()
+    monitor.read(1, draw(range(8), 0), real_logits=np.full(4, np.nan), fake_logits=np.zeros(4))
+    assert monitor.alarms == ["the discriminator's outputs are not finite"]

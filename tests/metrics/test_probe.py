@@ -93,3 +93,8 @@ def test_bad_input(change, error, message):
                 test_features=np.ones((2, 3)), test_labels=np.array([0, 1]))
     with pytest.raises(error, match=message):
         linear_probe(**good | change)
+
+
+def test_labels_may_be_bytes_up_to_255():
+    features = np.array([[0.0], [1.0]])
+    assert knn_classify(features, np.array([0, 255], np.uint8), features, k=1).tolist() == [0, 255]

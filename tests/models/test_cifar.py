@@ -108,3 +108,8 @@ def test_a_state_of_another_latent_size_is_refused():
 def test_bad_settings(latent, layer):
     with pytest.raises(ValueError, match="latent|layer"):
         VAEGAN(latent, layer)
+
+
+def test_images_without_a_channel_axis_are_told_so():
+    with pytest.raises(ValueError, match=r"as_cifar: images \(4, 28, 28\) must be"):
+        as_cifar(np.zeros((4, 28, 28), np.uint8))

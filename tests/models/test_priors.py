@@ -57,3 +57,11 @@ def test_the_prior_learns(kind):
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_pseudo_inputs_may_start_from_bytes():
+    start = lambda images: VampVAE(1, (4,), 2, pixels=4).start_from(images).pseudo_inputs.numpy()
+    grey = np.array([[0, 1, 128, 255]], np.uint8)
+    np.testing.assert_allclose(start(grey), start(grey.astype(np.float32) / 255), rtol=1e-5)
+    with pytest.raises(ValueError, match="VampVAE.start_from: images"):
+        start(np.array([[0.0, 1.0, 2.0, 3.0]], np.float32))

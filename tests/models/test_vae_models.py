@@ -118,3 +118,8 @@ def test_a_learned_variance_follows_the_error():
 def test_bad_input_is_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_evaluate_refuses_a_set_without_examples():
+    with pytest.raises(ValueError, match="holds no example"):
+        vae.evaluate(vae.DenseVAE((4,), 2, pixels=6), np.zeros((0, 6), np.float32))

@@ -67,3 +67,14 @@ def test_bad_input():
         nn.ExponentialMovingAverage(net(), 1.0)
     with pytest.raises(ValueError, match="missing ema_steps"):
         nn.ExponentialMovingAverage(net()).load_state_dict(net().state_dict())
+
+
+def test_the_average_follows_a_conversion_and_a_refused_state_changes_nothing():
+    module = net()
+    ema = nn.ExponentialMovingAverage(module)
+    module.to(np.float64)
+    ema.update()
+    assert all(p.dtype == np.float64 for p in ema.average.parameters())
+    with pytest.raises((KeyError, ValueError)):
+        ema.load_state_dict({"ema_steps": 7})
+    assert ema.steps == 1

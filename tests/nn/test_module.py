@@ -238,3 +238,18 @@ def test_summary_cleans_up_after_an_error():
     with pytest.raises(ValueError):
         nn.summary(net, tg.tensor(np.zeros((2, 4), np.float32)))
     assert nn.module._observers == [] and net.training
+
+
+def test_moving_to_where_it_is_keeps_graphs_and_gradients():
+    layer = nn.Linear(2, 1)
+    loss = layer(np.ones((3, 2), np.float32)).sum()
+    layer.to("cpu").to(np.float32)
+    loss.backward()
+    assert layer.weight.grad is layer.to("cpu").weight.grad and layer.weight.grad is not None
+
+
+def test_a_batch_norm_that_refuses_a_batch_keeps_its_statistics():
+    layer = nn.BatchNorm1d(2)
+    with pytest.raises(TypeError, match="x .* is float64, weight is float32"):
+        layer(np.ones((4, 2)))
+    assert layer.running_mean.dtype == np.float32 and layer.eval()(np.ones((4, 2), np.float32)).shape == (4, 2)

@@ -310,3 +310,21 @@ def test_snapshots_and_figures_become_pictures_an_animation_and_part_of_the_page
     assert (tmp_path / "samples.gif").read_bytes()[:6] == b"GIF89a" and (tmp_path / "latent.png").exists()
     page = (tmp_path / "index.html").read_text()
     assert [page.count(f"data:image/{kind};base64,") for kind in ("png", "gif")] == [3, 1]
+
+
+def test_results_of_another_run_go_when_the_settings_do(toy, tmp_path):
+    toy.train(tmp_path / "run", 2)
+    assert (tmp_path / "run/results.json").exists()
+    Run(tmp_path / "run", {"lr": 2.0})
+    assert not any((tmp_path / "run" / name).exists() for name in ("results.json", "model.npz", "index.html", "checkpoint.npz"))
+
+
+def test_a_run_without_numbers_and_without_its_pictures_can_finish(toy, tmp_path):
+    with Run(tmp_path / "run") as run:
+        run.keep(model=toy.Weights())
+        for _ in run.epochs(2):
+            run.update(3)
+            run.snapshot(tg.figures.image_grid(np.zeros((1, 4, 4))))
+        (tmp_path / "run/samples/epoch-1.png").unlink()
+        run.finish()
+    assert (tmp_path / "run/index.html").exists() and not (tmp_path / "run/curves.png").exists()

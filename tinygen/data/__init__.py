@@ -1,8 +1,9 @@
 """Data: sets by name, readers of the files they come in, toy distributions, batches.
 
 Reading order: registry.py (`load`), mini.py (the sets in the package), download.py; untrusted.py, readers.py, pickles.py and
-pytorch_files.py (files); toy.py; batches.py.
+pytorch_files.py (files); toy.py; batches.py; augment.py (random views).
 """
+from . import augment
 from .batches import batches, binarize, threshold, to_float
 from .pytorch_files import read_state_dict
 from .readers import read_cifar_binary, read_cifar_pickle, read_idx, read_npz, write_idx

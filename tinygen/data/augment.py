@@ -4,12 +4,13 @@ All take float batches x (N, C, H, W) in [0, 1] and a NumPy generator, work on t
 """
 import numpy as np
 
+from .batches import check_generator
+
 
 def _check(function, x, rng):
     if x.ndim != 4 or x.dtype.kind != "f":
         raise ValueError(f"{function}: x {x.shape} of {x.dtype} must be floats (N, C, H, W) in [0, 1]")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"{function}: rng is a {type(rng).__name__}; make one with numpy.random.default_rng(seed)")
+    check_generator(function, rng)
 
 
 def mirrored(x, rng):
@@ -31,7 +32,9 @@ def shifted(x, rng, most=4):
 
 
 def cropped(x, rng, least=0.25):
-    """A rectangle of every image, of at least the share `least` of its area and sides in a ratio within 3/4 to 4/3, stretched to full size.
+    """A rectangle of every image, at least the share `least` of its area and sides in a ratio within 3/4 to 4/3, stretched to full size.
+
+    Where such a rectangle is longer than the image, its side is cut to the image's.
 
     Bilinear. Of all views this one teaches a contrastive loss most (Chen et al. 2020, figure 5).
     """

@@ -46,6 +46,8 @@ def _epoch(data, batch_size, rng, labels, scale, binary, drop_last, start):
 def to_float(images, scale=(0, 1)):
     """uint8 images as float32 in [0, 1] (x / 255) or [-1, 1] (x / 127.5 - 1); the ends are exact. Floats pass unchanged."""
     _check_scale("to_float", scale)
+    if images.dtype.kind in "iu" and images.dtype != np.uint8:
+        raise TypeError(f"to_float: images {images.shape} are {images.dtype}; give uint8, or floats in the range of the network")
     if images.dtype != np.uint8:
         return images
     x = images.astype(np.float32)
@@ -96,6 +98,8 @@ def _check_data(data, labels, batch_size, rng, scale, binary, start):
         raise TypeError(f"batches: data have dtype {data.dtype}; give uint8 images, or floats that need no scaling")
     if data.dtype.kind == "f" and not np.isfinite(data).all():
         raise ValueError(f"batches: data {data.shape} (N, ...) hold NaN or infinity; drop those examples")
+    if binary and data.dtype.kind == "f" and not ((data >= 0) & (data <= 1)).all():
+        raise ValueError(f"batches: data {data.shape} of {data.dtype} hold values outside [0, 1]; binary=True takes uint8, or probabilities")
     if labels is not None and len(labels) != len(data):
         raise ValueError(f"batches: labels {np.shape(labels)} (N,) must be as many as the examples in data {data.shape}")
     for name, value, least in (("batch_size", batch_size, 1), ("start", start, 0)):

@@ -1,4 +1,5 @@
 """Downloads that can be interrupted: resumed where they stopped, from the first mirror that works, checked before they are used."""
+import contextlib
 import hashlib
 import http.client
 import os
@@ -28,12 +29,13 @@ def download(urls, path, md5, *, label=None, timeout=30.0, stream=None):
     part = path.with_name(path.name + ".part")
     with open(part, "ab") as file:
         _wait_for_others(file)
-        if path.exists():                                           # before we came, or fetched by another process meanwhile
-            part.unlink(missing_ok=True)
-            _check_existing(path, md5)
-            return
-        if checksum(part) != md5:
+        there = path.exists()                                       # before we came, or fetched by another process meanwhile
+        if not there and checksum(part) != md5:
             _fetch_from_any(urls, file, part, md5, label or path.name, timeout, stream or sys.stderr)
+    if there:
+        part.unlink(missing_ok=True)
+        _check_existing(path, md5)
+        return
     try:
         os.replace(part, path)
     except FileNotFoundError:
@@ -81,7 +83,8 @@ def _fetch_from_any(urls, file, part, md5, label, timeout, stream):
                 break                                               # else the earlier part may be at fault: once more, from zero
         failures.append(f"{url}: {reason}")
     if os.path.getsize(part) == 0:
-        part.unlink()
+        with contextlib.suppress(PermissionError):                  # Windows keeps a file that is open
+            part.unlink()
     raise ConnectionError("; ".join(failures))
 
 

@@ -165,10 +165,12 @@ def _fetch(name, split):
             urls = [mirror + file for mirror in data_set.mirrors]
             if os.environ.get("TINYGEN_OFFLINE", "0") not in ("", "0") and not target.exists():
                 raise ConnectionError("untried, as TINYGEN_OFFLINE is set: " + ", ".join(urls))
+            ours = not target.exists()
             download(urls, target, md5, label=f"{name}: {file}")
             if archive:
                 unpack_cifar(target, folder)
-                target.unlink()
+                if ours:                        # an archive that somebody put there stays
+                    target.unlink()
     except OSError as error:
         raise FileNotFoundError(_not_here(name, split, error)) from error
     return _find(name, split)

@@ -10,6 +10,12 @@ def values(x):
     return x.numpy() if isinstance(x, Tensor) else host(x)
 
 
+def check_order(p, function):
+    """Raise ValueError unless the cost is |x - y| or |x - y|^2."""
+    if p not in (1, 2):
+        raise ValueError(f"{function}: p = {p} must be 1 or 2")
+
+
 def as_samples(x, function, name):
     """Float samples (N, D) from an array or Tensor (N, D) or (N,); a Tensor stays one, and keeps its gradient."""
     if not isinstance(x, Tensor):

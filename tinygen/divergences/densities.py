@@ -28,8 +28,7 @@ def js(p, q, *, dx=1.0, axis=-1):
     Arguments and errors as in `kl`.  Source: Lin 1991, equation 4.1 with equal weights.
     """
     p, q = _as_densities(p, q, dx, axis, "js")
-    middle = (p + q) / 2
-    return (_kl(p, middle, axis) + _kl(q, middle, axis)) * (dx / 2)
+    return (_kl(2 * p, p + q, axis) + _kl(2 * q, p + q, axis)) * (dx / 4)               # p + q, for (p + q) / 2 may underflow to 0
 
 
 def total_variation(p, q, *, dx=1.0, axis=-1):
@@ -60,7 +59,7 @@ def kl_gaussian(mu_p, cov_p, mu_q, cov_q):
 
 
 def js_gaussian(mu_p, var_p, mu_q, var_q, *, points=20_001):
-    """JS of two one-dimensional Gaussians, in nats; it has no closed form, so the trapezoidal rule on a grid that holds both to 12 sigma.
+    """JS of two one-dimensional Gaussians, in nats; it has no closed form, so the trapezoidal rule, each KL on a grid of 12 sigma about its mean.
 
     The integrand is smooth and vanishes at both ends, where that rule converges faster than any power of the spacing.
     mu, var: numbers, var > 0.  Raises ValueError otherwise.
@@ -96,6 +95,7 @@ def _as_densities(p, q, dx, axis, function):
         shape = ()
     if not shape:
         raise ValueError(f"{function}: p {p.shape} and q {q.shape} must be densities over one set of points, of shapes that broadcast")
+    p, q = np.broadcast_to(p, shape), np.broadcast_to(q, shape)         # first, so that `axis` means one axis for both
     for name, density in (("p", p), ("q", q)):
         if not np.isfinite(density).all() or (density < 0).any():
             raise ValueError(f"{function}: {name} {density.shape} holds negative or non-finite values; densities are finite and >= 0")
@@ -104,4 +104,4 @@ def _as_densities(p, q, dx, axis, function):
             worst = mass.flat[np.abs(mass - 1).argmax()]
             raise ValueError(f"{function}: {name} {density.shape} has mass sum * dx = {worst:.6g} with dx = {dx:g}, not 1; divide it by its "
                              "mass, or let the grid cover the whole support")
-    return np.broadcast_to(p, shape), np.broadcast_to(q, shape)
+    return p, q

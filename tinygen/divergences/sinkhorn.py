@@ -10,7 +10,7 @@ import warnings
 
 from ..autograd import Tensor, primitive, undefined
 from ..backend import xp
-from .checks import as_sample_pair, as_weights
+from .checks import as_sample_pair, as_weights, check_order
 from .pairwise import costs
 
 
@@ -74,6 +74,8 @@ def _solve(cost, a, b, epsilon, symmetric, tolerance, max_iterations):
     al. 2019, equation 25). Of two sets, once the plan is roughly right, each half-step is overdone, which saves up to nine in ten
     iterations (Thibault et al. 2021).
     """
+    if max_iterations < 1:
+        raise ValueError(f"sinkhorn: max_iterations = {max_iterations} must be at least 1")
     m = xp(cost)
     least = m.finfo(cost.dtype).tiny                # stands for a weight of zero, whose logarithm would be infinite
     a, b = m.maximum(m.asarray(a, cost.dtype), least), m.maximum(m.asarray(b, cost.dtype), least)
@@ -87,7 +89,7 @@ def _solve(cost, a, b, epsilon, symmetric, tolerance, max_iterations):
         else:
             f = f + (_soft_minimum(cost, g, log_b, blur) - f) * step
             g = g + (_soft_minimum(cost.T, f, log_a, blur) - g) * step
-        if blur > epsilon:
+        if blur > epsilon and iteration < max_iterations:
             blur = max(blur / 2, epsilon)
         elif iteration % 5 == 0 or iteration == max_iterations:
             log_plan = (f[:, None] + g - cost) / epsilon + log_a[:, None] + log_b
@@ -118,7 +120,6 @@ def _as_problem(x, y, epsilon, p, x_weights, y_weights, function):
     x, y = as_sample_pair(x, y, function)
     if not epsilon > 0:
         raise ValueError(f"{function}: epsilon = {epsilon} must be positive; for the exact distance use wasserstein")
-    if p not in (1, 2):
-        raise ValueError(f"{function}: p = {p} must be 1 or 2")
+    check_order(p, function)
     a, b = as_weights(x_weights, len(x), function, "x_weights"), as_weights(y_weights, len(y), function, "y_weights")
     return costs(x, y, p), {"a": a, "b": b, "epsilon": float(epsilon), "symmetric": symmetric}

@@ -12,7 +12,7 @@ from scipy.sparse import eye_array, kron, vstack
 from .. import ops
 from ..autograd import Tensor
 from ..backend import generator, xp
-from .checks import as_gaussian_pair, as_sample_pair, as_weights, values
+from .checks import as_gaussian_pair, as_sample_pair, as_weights, check_order, values
 from .pairwise import costs
 
 
@@ -22,7 +22,7 @@ def wasserstein_1d(x, y, *, p=1, x_weights=None, y_weights=None):
     x (N,), y (M,), of any two sizes; weights (N,), (M,): probabilities, by default equal.  p = 1 or 2.
     Raises ValueError for samples of more than one dimension, weights that are not probabilities, NaN, or another p.
     """
-    _check_order(p, "wasserstein_1d")
+    check_order(p, "wasserstein_1d")
     x, y = as_sample_pair(x, y, "wasserstein_1d")
     if x.shape[1] != 1:
         raise ValueError(f"wasserstein_1d: x {x.shape} and y {y.shape} have {x.shape[1]} dimensions (axis 1), it takes one; "
@@ -40,7 +40,7 @@ def wasserstein(x, y, *, p=1, x_weights=None, y_weights=None):
     As an estimate for the distributions behind the samples it is biased upwards, by about N^(-1/D) in more than two dimensions.
     Raises ValueError for shapes that do not match, weights that are not probabilities, NaN, or another p.
     """
-    _check_order(p, "wasserstein")
+    check_order(p, "wasserstein")
     x, y = as_sample_pair(x, y, "wasserstein")
     cost = costs(x, y, p)
     plan = transport_plan(values(cost), x_weights, y_weights)
@@ -55,7 +55,7 @@ def sliced_wasserstein(x, y, *, p=2, directions=64, rng=None):
     tinygen's own.  p = 1 or 2.  For a shift by m in D dimensions and p = 2 it is |m| / sqrt(D) on average over the directions.
     Raises ValueError for shapes that do not match, NaN, or another p.  Source: Rabin et al. 2011; Bonneel et al. 2015.
     """
-    _check_order(p, "sliced_wasserstein")
+    check_order(p, "sliced_wasserstein")
     x, y = as_sample_pair(x, y, "sliced_wasserstein")
     if np.ndim(directions) == 0:
         if directions < 1:
@@ -144,8 +144,3 @@ def _like(a, x, dtype=None):
     """The host array `a` on the device of `x`, with its dtype unless one is given."""
     x = x.data if isinstance(x, Tensor) else x
     return xp(x).asarray(a, dtype or x.dtype)
-
-
-def _check_order(p, function):
-    if p not in (1, 2):
-        raise ValueError(f"{function}: p = {p} must be 1 or 2")

@@ -43,8 +43,8 @@ class GraphExplanation:
     names: {name: Module, Tensor or array}, what leaves and results are called. Seconds are measured here: every operation is run once more, by
     itself, on the arrays it was given (the fastest of `repeats`). Gradients of all tensors are held at once, while this is made.
 
-    Raises ValueError for a loss that is not a scalar or was computed from nothing that requires a gradient, and for graphs whose parameters
-    were updated since (RuntimeError, as `grad`); TypeError for names of anything else.
+    Raises ValueError for a loss that is not a scalar or was computed from nothing that requires a gradient; RuntimeError, as `grad` does,
+    where the graph was used up or a parameter updated since; TypeError for names of anything else.
     """
 
     def __init__(self, loss, names=(), repeats=5):

@@ -12,7 +12,7 @@ _SPLITS = ("train", "training", "test", "valid", "validation", "val")
 
 
 def smooth(values, window):
-    """Running mean over `window` neighbours, centred; at the ends over those there are.  (N,) -> (N,)"""
+    """Running mean over `window` neighbours, one more where it is even, centred; at the ends over those there are.  (N,) -> (N,)"""
     values = as_array("smooth", "values", values, "(N,)").astype(np.float64)
     half = as_count("smooth", "window", window) // 2
     total = np.concatenate([[0.0], np.cumsum(values)])
@@ -195,15 +195,16 @@ def rate_distortion(curves, *, optimum=None, unit="nats per example", title=None
                         ha="left" if above else "right", va="bottom" if above else "top", color=INK)
     ax.margins(0.1)
     dress(ax, xlabel=f"rate ({unit})", ylabel=f"distortion ({unit})")
-    _equal_sums(ax)
+    _equal_sums(ax, min(distortion.min() for _, distortion, *_ in data.values()))
     legend_above(ax)
     return finish(figure, title)
 
 
-def _equal_sums(ax):
-    """Faint lines rate + distortion = constant across the axes, labelled where they leave it, limits kept."""
+def _equal_sums(ax, lowest):
+    """Faint lines rate + distortion = constant across the axes, labelled where they leave it; axes begin at 0 unless `lowest`, the least
+    distortion, lies below."""
     (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
-    x0, y0 = max(x0, -0.02 * (x1 - x0)), y0 if y0 < -0.2 * (y1 - y0) else max(y0, 0.0)      # a rate is never negative
+    x0, y0 = max(x0, -0.02 * (x1 - x0)), max(y0, 0.0) if lowest >= 0 else y0      # a rate is never negative
     ax.set(xlim=(x0, x1), ylim=(y0, y1))
     low, high = x0 + y0, x1 + y1
     step = 10 ** math.floor(math.log10((high - low) / 4))

@@ -84,6 +84,8 @@ def _densities(caller, panels, real, real_name, limits, bandwidth, title):
     x, y = np.linspace(x0, x1, _CELLS), np.linspace(y0, y1, _CELLS)
     fields = {name: kernel_density(points, x, y, bandwidth) for name, points in clouds.items()}
     top = fields[real_name].max()
+    if not top > 0:
+        raise ValueError(f"{caller}: limits {limits} hold none of the real data")
     columns = len(fields) if len(fields) <= 4 else -(-len(fields) // -(-len(fields) // 4))
     side = {1: 4.6, 2: 3.8, 3: 3.0}.get(columns, 2.3)
     figure, drawn = new_panels(len(fields), columns, width=side, height=side * 0.92 + 0.1)
@@ -97,8 +99,7 @@ def _densities(caller, panels, real, real_name, limits, bandwidth, title):
         _draw_strays(ax, points, field, x, y, top)
         ax.set(xlim=(x0, x1), ylim=(y0, y1))
         outside = 100 * np.mean((points < (x0, y0)).any(axis=1) | (points > (x1, y1)).any(axis=1))
-        dress(ax, title=name, xlabel=f"{outside:.2g} % lie outside" if outside else None, grid=False,
-              frame=True)
+        dress(ax, title=name, xlabel=f"$x$   ({outside:.2g} % lie outside)" if outside else "$x$", ylabel="$y$", grid=False, frame=True)
         ax.xaxis.label.set_fontsize(SMALL)
         ax.locator_params(nbins=5)
     colour_bar(figure, image, drawn, f"density per unit area\n(kernel width {bandwidth:.2g})")

@@ -69,10 +69,11 @@ def image_grid(images, rows=None, cols=None, *, row_labels=None, col_labels=None
     """
     pixels = as_pixels("image_grid", "images", images, value_range)
     count = len(pixels)
+    rows, cols = (None if given is None else as_count("image_grid", name, given) for name, given in (("rows", rows), ("cols", cols)))
     if rows is None and cols is None:
         cols = math.ceil(math.sqrt(count))
-    rows = as_count("image_grid", "rows", math.ceil(count / cols) if rows is None else rows)
-    cols = as_count("image_grid", "cols", math.ceil(count / rows) if cols is None else cols)
+    rows = math.ceil(count / cols) if rows is None else rows
+    cols = math.ceil(count / rows) if cols is None else cols
     if count > rows * cols:
         raise ValueError(f"image_grid: {count} images do not fit into {rows} rows x {cols} columns")
     return grid_figure("image_grid", pixels, rows, cols, row_labels, col_labels, title, padding, scale)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
 from .checks import as_array, as_labels, as_limits, as_mapping, as_points
@@ -74,7 +75,7 @@ def _draw_game(caller, ax, critic, limits, real, fake, arrows, value_range, reso
         ax.quiver(*fake.T, *(arrows * ((x1 - x0) / 10 / longest)).T, angles="xy", scale_units="xy", scale=1,
                   color=INK, width=0.0028, headwidth=4, headlength=4.5, zorder=4)
     ax.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal")
-    dress(ax, grid=False, frame=True)
+    dress(ax, xlabel="$x$", ylabel="$y$", grid=False, frame=True)
     ax.locator_params(nbins=6)
     return bands
 
@@ -158,9 +159,9 @@ def generator_manifold(mesh, *, real=None, limits=None, title=None):
         area = np.abs(across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]) / 2
         density = 1 / np.maximum(area, 1e-3 * max(float(np.median(area)), 1e-12))
         strength = np.clip(np.sqrt(density / np.quantile(density, 0.95)), 0.06, 1.0)
-        colours = np.concatenate([np.tile([0.83, 0.21, 0.01], (len(cells), 1)), 0.75 * strength[:, None]], axis=1)
+        colours = np.concatenate([np.tile(to_rgb(PALETTE[_FAKE]), (len(cells), 1)), 0.75 * strength[:, None]], axis=1)
         ax.add_collection(PolyCollection(cells, facecolors=colours, edgecolors=(0.15, 0.15, 0.15, 0.35), linewidths=0.3,
-                                         zorder=4, label="image of the latent grid"))
+                                         zorder=4, label="image of the latent grid (darker: denser)"))
     else:
         pieces = np.stack([mesh[:-1], mesh[1:]], axis=1)
         curve = LineCollection(pieces, cmap=MAP, linewidths=2.2, zorder=4, capstyle="round")
@@ -169,7 +170,7 @@ def generator_manifold(mesh, *, real=None, limits=None, title=None):
         bar = colour_bar(figure, curve, ax, "$z$, lowest to highest")
         bar.set_ticks([])
     ax.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal")
-    dress(ax, grid=False, frame=True)
+    dress(ax, xlabel="$x$", ylabel="$y$", grid=False, frame=True)
     ax.locator_params(nbins=6)
     legend_above(ax)
     return finish(figure, title)
@@ -208,7 +209,7 @@ def domain_maps(maps, *, labels=None, target=None, title=None):
             ax.scatter(*source[mine].T, s=10, c="white", edgecolors=colour, linewidths=0.8, marker=MARKERS[k % 10], zorder=3)
             ax.scatter(*image[mine].T, s=10, c=colour, linewidths=0, marker=MARKERS[k % 10], zorder=4)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-        dress(ax, title=name, grid=False, frame=True)
+        dress(ax, title=name, xlabel="$x$", ylabel="$y$", grid=False, frame=True)
     _key(drawn[0], target is not None)
     return finish(figure, title)
 
@@ -216,4 +217,4 @@ def domain_maps(maps, *, labels=None, target=None, title=None):
 def _key(ax, with_target):
     """What hollow, full and grey mean, written once below the first panel."""
     text = "hollow: source   full: its image" + ("   grey: target data" if with_target else "")
-    ax.set_xlabel(text, fontsize=SMALL, color=INK)
+    ax.set_xlabel(f"$x$\n{text}", fontsize=SMALL, color=INK)

@@ -85,7 +85,7 @@ def _frame(frame, scale):
     else:
         return _enlarged("write_gif", frame, scale)
     picture = imread(frame, format="png")
-    return _enlarged("write_gif", picture[..., :3], scale)
+    return _enlarged("write_gif", picture if picture.ndim == 2 else picture[..., :3], scale)
 
 
 def _enlarged(caller, array, scale):

@@ -51,7 +51,7 @@ def descend(objective, start, *, method="adam", steps=300, lr=0.1, after=None):
     with enable_grad():
         visited = list(METHODS[method](checked, start, steps, lr, after))
     points, values = (np.stack(part) for part in zip(*visited))
-    best = np.nanargmin(np.where(np.isfinite(values), values, np.inf), axis=0)
+    best = np.where(np.isfinite(values), values, np.inf).argmin(axis=0)
     each = np.arange(len(start))
     return Descent(points[best, each], values[best, each], points, values)
 

@@ -35,7 +35,7 @@ def invert(generator, images, starts, *, method="adam", steps=300, lr=0.1, clip=
     The error is a sum over pixels. prior: weight of -log N(z; 0, I); with weight 2 sigma^2 the minimum is the most likely z given
     x = G(z) + N(0, sigma^2).    method, steps, lr: see `descend`; G is not convex in z, so different starts end in different z*.
     clip: stochastic clipping: after every step of Adam, numbers of z outside [-clip, clip] are drawn anew from U[-clip, clip].
-    Raises TypeError or ValueError for codes or images of other shapes or types, a clip or a prior that is not positive.
+    Raises TypeError or ValueError for codes or images of other shapes or types, a clip that is not positive, a negative prior.
     Source: Creswell & Bharath 2016; stochastic clipping: Lipton & Tripathi 2017, section 2.
     """
     starts = as_codes("invert", starts, "starts", "(S, D)" if getattr(starts, "ndim", 2) != 3 else "(B, S, D)")

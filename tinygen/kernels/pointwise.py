@@ -117,13 +117,13 @@ def softplus(x):
 @with_cuda("T mu, T logvar, T eps", "T z", "z = mu + eps * exp(logvar * T(0.5))")
 def reparameterize(mu, logvar, eps):
     """mu + eps exp(logvar / 2)."""
-    return mu + eps * np.exp(logvar * 0.5)
+    return mu + eps * np.exp(logvar * 0.5, dtype=mu.dtype)
 
 
-@with_cuda("T mu, T logvar", "T y", "y = mu * mu + exp(logvar) - logvar - T(1)")
+@with_cuda("T mu, T logvar", "T y", "y = mu * mu + (expm1(logvar) - logvar)")
 def twice_kl(mu, logvar):
     """mu^2 + exp(logvar) - logvar - 1."""
-    return mu * mu + np.exp(logvar) - logvar - 1.0
+    return mu * mu + (np.expm1(logvar, dtype=mu.dtype) - logvar)       # near logvar = 0 the difference is all there is
 
 
 @with_cuda("T x, T a, T y, T b", "T z", "z = a * x + b * y")

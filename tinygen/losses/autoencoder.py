@@ -5,6 +5,7 @@ from .. import ops
 from ..autograd import Tensor, grad
 from ..backend import standard_normal, xp
 from ..distributions import sum_rest
+from ..ops.normalization import frozen_statistics
 
 
 def squared_error(output, x):
@@ -34,10 +35,11 @@ def contraction(encoder, x):
     """E_x ||d encoder(x) / dx||_F^2, a scalar: how much the code moves when x does (Rifai et al. 2011, Eq. 2).
 
     Estimated without bias by one random projection an example: v' J has the squared norm ||J||_F^2 on average over v ~ N(0, I), and is
-    one gradient, which is itself differentiated when the penalty is. x (N, ...) is an array.
+    one gradient, which is itself differentiated when the penalty is. x (N, ...) is an array. Running statistics stay as they are meanwhile.
     """
     x = Tensor(ops.as_mask(x), requires_grad=True)
-    codes = encoder(x)
+    with frozen_statistics():
+        codes = encoder(x)
     if codes.ndim != 2:
         raise ValueError(f"contraction: the encoder returned {codes.shape} for x {x.shape}; expected (N, K)")
     if not codes.requires_grad:

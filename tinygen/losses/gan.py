@@ -167,7 +167,7 @@ def gradient_penalty(critic, real, fake, *, one_sided=False, epsilon=None):
     per_sample = (len(real),) + (1,) * (real.ndim - 1)
     if epsilon is None:
         epsilon = uniform(per_sample, like=real)
-    elif getattr(epsilon, "shape", ()) != per_sample:
+    elif getattr(epsilon := as_array(epsilon), "shape", ()) != per_sample:
         raise ValueError(f"gradient_penalty: epsilon {getattr(epsilon, 'shape', ())} must be {per_sample}: one number for each sample of real {real.shape}")
     between = Tensor(epsilon * real + (1 - epsilon) * fake, requires_grad=True)
     with frozen_statistics(), enable_grad():

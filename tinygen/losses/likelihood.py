@@ -13,7 +13,7 @@ def bits_per_dimension(nats, dimensions, *, levels=None):
     """nats / (dimensions log 2): nats per example of `dimensions` numbers as bits for each.
 
     levels: how many values a number had before it was scaled to [0, 1], for a density (256 for bytes): its log2 is added, since a
-    density over [0, 1] is `levels` times that over 0..levels - 1. None where nats is a probability, as with binary pixels.
+    density over [0, 1] is `levels` times that over [0, levels). None where nats is a probability, as with binary pixels.
     """
     if dimensions < 1:
         raise ValueError(f"bits_per_dimension: dimensions = {dimensions} must be at least 1")

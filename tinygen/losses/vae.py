@@ -45,7 +45,7 @@ def gaussian(mean, x, logvar=0.0):
     """-log p(x|z) for x|z ~ N(mean, exp(logvar)), (N,).
 
     logvar: a number for a fixed variance (0.0 makes it half the squared error, plus 0.919 nats a dimension); a Tensor of shape ()
-    for one learned variance, or of x's shape for one a dimension. A learned variance is best at the mean squared error.
+    for one learned variance, of shape (D,) for one a dimension, of x's shape for one an example and dimension. A learned variance is best at the mean squared error.
     """
     return -logpdf_gaussian(x, mean, logvar)
 
@@ -125,7 +125,7 @@ def iwae(log_weights):
 def log_mean_weight(log_weights):
     """log 1/K sum_k w_kn, (N,), from log_weights (K, N): an estimate of log p(x_n), too small on average."""
     if log_weights.ndim != 2 or not log_weights.shape[0]:
-        raise ValueError(f"iwae: log_weights {log_weights.shape} must be (K, N), one row a draw")
+        raise ValueError(f"log_mean_weight: log_weights {log_weights.shape} must be (K, N), one row a draw")
     return ops.logsumexp(log_weights, axis=0) - math.log(log_weights.shape[0])
 
 

@@ -73,7 +73,7 @@ def kernel_score(features_a, features_b, *, subsets=100, subset_size=1000, seed=
     features (N, D) and (M, D); subsets hold at most half of the smaller set.  The error is the standard deviation over the subsets, as is
     usual for KID.  Unlike the Fréchet distance it has no bias in N.
     Raises ValueError for fewer than two rows, features of two sizes, NaN, fewer than two subsets.
-    Source: Binkowski et al. 2018, section 4 (equation 4 of Gretton et al. 2012).
+    Source: Binkowski et al. 2018, section 4 (equation 3 of Gretton et al. 2012).
     """
     a, b = as_feature_pair(features_a, features_b, "kernel_score", ("features_a", "features_b"))
     if subset_size < 2 or subsets < 2:

@@ -18,7 +18,7 @@ from ..backend import generator, rng_state, set_rng_state
 from ..data.batches import batches, to_float
 from ..data.readers import read_npz
 from ..data.registry import data_folder, load
-from ..ops import log_softmax
+from ..losses.self_supervised import cross_entropy
 from ..optim import Adam
 from ..progress import Progress
 from .checks import as_images
@@ -66,7 +66,7 @@ class Judge:
 
     def features(self, images, device="cpu"):
         """The last hidden layer, (N, 128)."""
-        return self._apply(self.network.body, images)
+        return self._apply(self.network.to(device).body, images)
 
     def extractor(self):
         """The fast extractor: `features` under a name of its own.
@@ -86,18 +86,19 @@ class Judge:
         if images.shape[2:] != (28, 28):
             raise ValueError(f"judge: images {images.shape} (N, C, H, W) must be 28 x 28, like those it was trained on")
         with no_grad():
-            return np.concatenate([part(tensor(to_float(images[i:i + batch]))).numpy() for i in range(0, len(images), batch)])
+            device = part.parameters()[0].device
+            return np.concatenate([part(tensor(to_float(images[i:i + batch]), device=device)).numpy() for i in range(0, len(images), batch)])
 
 
 def load_judge(data):
     """The judge of "mnist", "fashion-mnist", or the bundled "mnist-mini", "fashion-mini": from the data folder, else trained now."""
-    if data not in EPOCHS:
-        raise ValueError(f"load_judge: there is no judge of {data!r}; choose from {', '.join(EPOCHS)}")
+    _check_data("load_judge", data)
     path = data_folder() / "judges" / f"{data}.npz"
     if not path.is_file():
         return train_judge(data)
-    network, arrays = Classifier(), read_npz(path)
+    network = Classifier()
     try:
+        arrays = read_npz(path)
         accuracy, count = float(arrays.pop("accuracy")), int(arrays.pop("count"))
         network.load_state_dict(arrays)
     except (KeyError, ValueError) as error:
@@ -110,6 +111,9 @@ def train_judge(data, *, epochs=None, seed=0, keep=True):
 
     tinygen's own generator is left as it was found, so a run that needs a judge goes the same way whether or not it was there.
     """
+    _check_data("train_judge", data)
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"train_judge: epochs = {epochs} must be at least 1")
     before = rng_state()
     set_rng_state(np.random.default_rng(seed).bit_generator.state)
     try:
@@ -120,6 +124,11 @@ def train_judge(data, *, epochs=None, seed=0, keep=True):
         arrays = {"accuracy": judge.accuracy, "count": judge.count, **judge.network.state_dict()}
         files.keep(data_folder() / "judges" / f"{data}.npz", lambda file: np.savez(file, **arrays))
     return judge
+
+
+def _check_data(function, data):
+    if data not in EPOCHS:
+        raise ValueError(f"{function}: there is no judge of {data!r}; choose from {', '.join(EPOCHS)}")
 
 
 def _train(data, epochs):
@@ -141,8 +150,3 @@ def _train(data, epochs):
             accuracy = float((judge.predict(test_images) == test_labels).mean())
             line.keep(epoch=epoch + 1, test_accuracy=accuracy)
     return Judge(data, network, accuracy, len(test_images))
-
-
-def cross_entropy(logits, labels):
-    """-log softmax(logits)[label], mean over the batch: nats per example."""
-    return -log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean()

@@ -110,6 +110,8 @@ class CollapseMonitor:
         if not r["finite"]:
             return {"finite": "samples hold NaN or infinity"}
         found = {}
+        if not all(math.isfinite(r.get(key, 0.0)) for key in ("d_real", "d_fake")):
+            found["finite"] = f"the {'critic' if self.critic else 'discriminator'}'s outputs are not finite"
         if r["spread"] < SPREAD:
             found["spread"] = f"samples are nearly all alike: mean pairwise distance {r['spread']:.2f} of the real one"
         for key, value, whole, what in self._coverages(r):

@@ -58,7 +58,7 @@ def knn_classify(train_features, train_labels, features, *, k=5, classes=None):
     """Labels (M,) of features (M, D) by a vote of the k nearest of train_features (N, D); ties go to the class of the nearest voter."""
     labels = as_labels(train_labels, "knn_classify", "train_labels", rows=len(train_features), classes=classes)
     votes = labels[nearest(features, train_features, k)[1]]                              # (M, k), nearest first
-    counts = np.zeros((len(votes), labels.max() + 1), np.int64)
+    counts = np.zeros((len(votes), int(labels.max()) + 1), np.int64)
     np.add.at(counts, (np.arange(len(votes))[:, None], votes), 1)
     tied = np.take_along_axis(counts, votes, axis=1) == counts.max(axis=1, keepdims=True)
     return votes[np.arange(len(votes)), tied.argmax(axis=1)]

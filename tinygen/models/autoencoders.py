@@ -42,7 +42,7 @@ class Autoencoder(Module):
 class DenseAutoencoder(Autoencoder):
     """pixels - hidden - code - hidden reversed - pixels, ReLU between, the output a logit of each pixel; the code is linear.
 
-    By default three layers each way, 784-512-128-2-128-512-784: 936,850 parameters.
+    By default three layers each way, 784-512-128-2-128-512-784: 936,466 parameters.
     """
 
     def __init__(self, hidden=(512, 128), code=2, activation=ReLU, pixels=784):

@@ -21,9 +21,9 @@ def check_images(function, x):
 
 def as_cifar(images):
     """uint8 images (N, 1 or 3, H, W) with H, W <= 32 as (N, 3, 32, 32): zeros around, a single channel repeated."""
-    n, channels, height, width = images.shape
-    if channels not in (1, 3) or height > 32 or width > 32:
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or max(images.shape[2:]) > 32:
         raise ValueError(f"as_cifar: images {images.shape} must be (N, 1 or 3, H, W) with H and W at most 32")
+    n, channels, height, width = images.shape
     above, left = (32 - height) // 2, (32 - width) // 2
     around = ((0, 0), (0, 0), (above, 32 - height - above), (left, 32 - width - left))
     return np.broadcast_to(np.pad(images, around), (n, 3, 32, 32)) if channels == 1 else np.pad(images, around)

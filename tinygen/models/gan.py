@@ -15,11 +15,11 @@ IMAGE = (1, 28, 28)
 
 
 def quarter(model, image):
-    """(H / 4, W / 4): where a generator starts that doubles the size twice. ValueError for sizes that it cannot reach."""
+    """(H / 4, W / 4): where a generator starts that doubles the size twice, and a critic ends that halves it. ValueError for other sizes."""
     _, height, width = image
     if height % 4 or width % 4 or min(height, width) < 4:
         near = [max(4, 4 * round(n / 4)) for n in (height, width)]
-        raise ValueError(f"{model}: images (C, H, W) {tuple(image)} cannot be reached: the size doubles twice, so H and W are multiples of 4; "
+        raise ValueError(f"{model}: images (C, H, W) {tuple(image)} do not fit: the size doubles or halves twice, so H and W are multiples of 4; "
                          f"crop or pad to {near[0]} x {near[1]}")
     return height // 4, width // 4
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import ops
 from ..backend import generator, standard_normal, to
-from ..distributions import logpdf_gaussian_mixture
+from ..data.batches import to_float
+from ..distributions import check_unit_interval, logpdf_gaussian_mixture
 from ..losses import vae
 from ..nn import Parameter, ReLU
 from .vae import DenseVAE, for_looking
@@ -61,6 +62,8 @@ class VampVAE(MixturePriorVAE):
         """Begin with images (K, pixels) in [0, 1] as pseudo-inputs; returns the model."""
         if images.shape != self.pseudo_inputs.shape:
             raise ValueError(f"VampVAE.start_from: images {images.shape} must be {self.pseudo_inputs.shape}, one a component")
+        images = to_float(ops.as_mask(images))
+        check_unit_interval("VampVAE.start_from", "images", images)
         p = np.clip(images, 0.01, 0.99)
         self.pseudo_inputs.data = to(np.log(p / (1 - p)).astype(np.float32), self.pseudo_inputs.device)
         return self

@@ -139,6 +139,8 @@ def evaluate(model, data, *given, batch_size=500):
 
     data (N, ...): uint8 images or floats; given: more arrays (N, ...) that `terms` takes, such as labels. -ELBO is the sum of the two.
     """
+    if not len(data):
+        raise ValueError(f"evaluate: data {np.shape(data)} holds no example")
     totals = np.zeros(2)
     with eval_mode(model):
         for start in range(0, len(data), batch_size):

@@ -13,7 +13,7 @@ from .module import Buffer, Parameter
 class ExponentialMovingAverage:
     """`average` is a copy of the module, in eval mode: parameters <- decay * average + (1 - decay) * current, buffers copied.
 
-    The weight of step t is min(decay, (1 + t) / (10 + t)), so that the first steps do not linger.
+    Step t takes min(decay, (1 + t) / (10 + t)) for decay, so that the first steps do not linger.
     """
 
     def __init__(self, module, decay=0.999):
@@ -32,7 +32,7 @@ class ExponentialMovingAverage:
             if isinstance(kept, Buffer):
                 kept.data = now.data.copy()
             else:
-                kept.data = in_layout_of(to(kept.data, now.device), now.data)      # follow a module that was moved
+                kept.data = in_layout_of(to(kept.data, now.device).astype(now.dtype, copy=False), now.data)      # follow a module that was moved
                 averaged.append((kept.data, now.data))
                 mark_updated(kept)
         approach(averaged, 1 - decay)
@@ -49,5 +49,6 @@ class ExponentialMovingAverage:
         state = dict(state)
         if "ema_steps" not in state:
             raise ValueError("ExponentialMovingAverage.load_state_dict: missing ema_steps")
-        self.steps = int(state.pop("ema_steps"))
+        steps = int(state.pop("ema_steps"))
         self.average.load_state_dict(state)
+        self.steps = steps

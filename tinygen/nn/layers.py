@@ -121,7 +121,7 @@ class LayerNorm(Module):
     """Layer norm over the last axes, of shape `normalized_shape`."""
 
     def __init__(self, normalized_shape, eps=1e-5):
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
         self.normalized_shape, self.eps = shape, eps
         self.weight, self.bias = Parameter(np.ones(shape, np.float32)), _zeros(*shape)
 

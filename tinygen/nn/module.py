@@ -109,8 +109,10 @@ class Module:
         if not isinstance(target, str) and np.dtype(target).kind != "f":
             raise TypeError(f"{type(self).__name__}.to: {np.dtype(target)} is not a float type; parameters learn, so they are floats")
         for _, t in self._named_tensors((Parameter, Buffer)):
-            t.data = to(t.data, target) if isinstance(target, str) else t.data.astype(target)
-            t.grad = None
+            data = to(t.data, target) if isinstance(target, str) else t.data.astype(target, copy=False)
+            if data is t.data:                      # it is there already: graphs and .grad stay good
+                continue
+            t.data, t.grad = data, None
             mark_updated(t)
         return self
 
@@ -149,8 +151,7 @@ class Module:
 
     def describe(self):
         """What the repr says of this module beside its name, such as its sizes."""
-        shapes = ", ".join(f"{name} {t.shape}" for name, t in vars(self).items() if isinstance(t, (Parameter, Buffer)))
-        return shapes
+        return ", ".join(f"{name} {t.shape}" for name, t in vars(self).items() if isinstance(t, (Parameter, Buffer)))
 
     def __repr__(self):
         lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]

@@ -44,9 +44,13 @@ def pads(padding, kernel, stride, dilation, function):
             raise ValueError(f'{function}: padding "same" needs stride 1, not {stride}; give the numbers')
         totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
         return tuple((t // 2, t - t // 2) for t in totals)
-    if isinstance(padding, (tuple, list)) and len(padding) == 2 and all(isinstance(p, (tuple, list)) for p in padding):
-        return tuple(pair(p, "padding", function, 0) for p in padding)
-    return tuple((p, p) for p in pair(padding, "padding", function, 0))
+    try:
+        if isinstance(padding, (tuple, list)) and len(padding) == 2 and all(isinstance(p, (tuple, list)) for p in padding):
+            return tuple(pair(p, "padding", function, 0) for p in padding)
+        return tuple((p, p) for p in pair(padding, "padding", function, 0))
+    except ValueError:
+        raise ValueError(f"{function}: padding {padding!r} is not an integer or a pair (vertical, horizontal) of integers >= 0, nor a pair of pairs "
+                         '((top, bottom), (left, right)), nor "same"') from None
 
 
 def _check_image(function, x, name="x"):
@@ -71,7 +75,7 @@ def _turned(padding, kernel, dilation):
 
 def _on(x):
     """The kernels for the device of x: the same functions in both files."""
-    return kernels if type(x) is np.ndarray else device_convolution
+    return kernels if xp(x) is np else device_convolution
 
 
 @primitive(lambda g, y, x, w, b=None, **k: _conv_transpose2d(g, w, size=x.shape[2:], **k),

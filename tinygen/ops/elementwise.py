@@ -269,7 +269,7 @@ def reparameterize(mu, logvar, eps):
     return pointwise.reparameterize(mu, logvar, eps)
 
 
-@elementwise(lambda g, y, mu, logvar: g * mu * 2.0, lambda g, y, mu, logvar: g * exp(logvar) - g, cuda={0: "g * x * T(2)", 1: "g * expm1(z)"})
+@elementwise(lambda g, y, mu, logvar: g * mu * 2.0, lambda g, y, mu, logvar: g * expm1(logvar), cuda={0: "g * x * T(2)", 1: "g * expm1(z)"})
 def twice_kl(mu, logvar):
     """mu^2 + exp(logvar) - logvar - 1: twice KL(N(mu, exp(logvar)) || N(0, 1)), elementwise."""
     return pointwise.twice_kl(mu, logvar)

@@ -103,6 +103,8 @@ def batch_norm(x, weight, bias, running_mean=None, running_var=None, *, training
     for name, v in (("weight", weight), ("bias", bias), ("running_mean", running_mean), ("running_var", running_var)):
         if v is not None and v.shape != (x.shape[1],):
             raise ValueError(f"batch_norm: {name} {v.shape} does not fit x {x.shape}; expected ({x.shape[1]},) for its channels")
+        if name in ("weight", "bias") and v.dtype != x.dtype:       # before a layer takes statistics of another type
+            raise TypeError(f"batch_norm: x {x.shape} is {x.dtype}, {name} is {v.dtype}; convert one, as with x.to(np.{v.dtype})")
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: training=False needs running_mean and running_var")
@@ -116,7 +118,7 @@ def batch_norm(x, weight, bias, running_mean=None, running_var=None, *, training
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - m) / sqrt(v + eps) * weight + bias with m and v over the last axes, of shape `normalized_shape` (Ba et al. 2016)."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
     if x.shape[-len(shape):] != shape or not math.prod(shape):
         raise ValueError(f"layer_norm: the last axes of x {x.shape} are not normalized_shape {shape}")
     _check_float("layer_norm", x)

@@ -117,6 +117,7 @@ def softmax(x, *, axis=-1):
 def log_softmax(x, *, axis=-1):
     """x - logsumexp(x) over `axis`: log-probabilities from logits."""
     _check_some("log_softmax", x, axis)
+    x = x - x.max(axis=_axes(x, axis), keepdims=True)           # first: large logits would round the difference
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 

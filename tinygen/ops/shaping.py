@@ -1,6 +1,6 @@
-"""Operations that move elements without changing them, in adjoint pairs: each is the gradient of its partner.
+"""Operations that move, repeat or add up elements, in adjoint pairs: each is the gradient of its partner.
 
-    broadcast_to / sum_to    pad / getitem    getitem / scatter    reshape, transpose, flip: their own inverses
+    broadcast_to / sum_to    pad / getitem    getitem / scatter    reshape, transpose, flip: each undone by another of its kind
 """
 import math
 
@@ -69,14 +69,17 @@ def flip(x, *, axis):
 # ---- picking and placing -----------------------------------------------------------------------------------------------------------
 
 
-def _plain_index(index, m):
-    """An index with masks turned into integers (on the host) and Tensors into their arrays, which go where module m computes."""
+def _plain_index(index, m, keep_masks=False):
+    """An index with masks turned into integers (on the host) and Tensors into their arrays, which go where module m computes.
+
+    keep_masks: leave masks to NumPy, which refuses one of another length.
+    """
     parts = []
     for part in index if isinstance(index, tuple) else (index,):
         part = part.data if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, list) else part
-        if is_array(part) and part.dtype == bool:
+        if is_array(part) and part.dtype == bool and not keep_masks:
             parts += [m.asarray(i) for i in np.nonzero(host(part))]
-        elif is_array(part) and part.dtype.kind not in "iu":
+        elif is_array(part) and part.dtype.kind not in "iub":
             raise TypeError(f"getitem: an index array has type {part.dtype}; indices are integers or masks")
         else:
             parts.append(m.asarray(part) if m is not np and isinstance(part, np.ndarray) else part)
@@ -86,7 +89,7 @@ def _plain_index(index, m):
 @primitive(lambda g, y, x, index: scatter(g, index=index, shape=x.shape))
 def getitem(x, *, index):
     """x[index]: integers, slices, None, ..., integer arrays, boolean masks."""
-    return x[_plain_index(index, xp(x))]
+    return x[_plain_index(index, xp(x), keep_masks=type(x) is np.ndarray)]
 
 
 @primitive(lambda g, y, x, index, shape: getitem(g, index=index))

@@ -38,8 +38,10 @@ def refuse_differences(folder, then, settings, machine):
 
 
 def retire_checkpoint(folder):
-    """A new run takes the folder: keep the old one's checkpoint as previous.npz, remove its samples over time."""
+    """A new run takes the folder: keep the old one's checkpoint as previous.npz, remove its page, weights and samples over time."""
     os.replace(folder / "checkpoint.npz", folder / "previous.npz")
+    for name in ("index.html", "model.npz"):
+        (folder / name).unlink(missing_ok=True)
     for unit in ("epoch", "step"):
         for sample in (folder / "samples").glob(f"{unit}-*.png"):
             sample.unlink()

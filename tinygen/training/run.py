@@ -236,9 +236,9 @@ class Run:
 
     def _write_page(self, status):
         from tinygen import figures
-        snapshots = [name for name in self._pictures if name.startswith("samples/")]
-        shown = {Path(name).stem: name for name in self._pictures if name not in snapshots}
-        if len(self.history) > 1:
+        snapshots = [name for name in self._pictures if name.startswith("samples/") and (self.out / name).is_file()]
+        shown = {Path(name).stem: name for name in self._pictures if not name.startswith("samples/")}
+        if len(self.history) > 1 and any(name != self._unit for row in self.history for name in row):
             figures.save(figures.training_curves(self.history, x=self._unit), self.out / "curves.png")
             shown = {"curves": "curves.png", **shown}
         if snapshots:
@@ -296,6 +296,8 @@ class Run:
         print(f"resuming {self.out} after {unit} {self._done:,} of {total:,}")
 
     def _write_config(self):
+        """The settings; results that lie there belong to others, or to fewer epochs."""
+        (self.out / "results.json").unlink(missing_ok=True)
         write_json(self.out / "config.json", {"command": command(), "written": time.strftime("%Y-%m-%d %H:%M:%S"),
                                               "seed": self.settings.get("seed"), "settings": self.settings,
                                               "machine": self.machine})
