@@ -135,7 +135,7 @@ def test_tanh_shows_its_formula_its_code_and_a_check(capsys):
     explanation = tg.explain(tg.tanh)
     printed = capsys.readouterr().out
     assert explanation.formulas[0].gradients == ("dL/dx = g * (1.0 - y * y)",)
-    assert "dL/dx = g * (1.0 - y * y)" in printed and "    return spread(xp(x).tanh, x)" in printed and "tinygen.ops.elementwise, line " in printed
+    assert "dL/dx = g * (1.0 - y * y)" in printed and "    return over_threads(xp(x).tanh, x)" in printed and "tinygen.ops.elementwise, line " in printed
     assert "where y = tanh(x), g = dL/dy" in printed and "second derivatives: formula and central differences agree" in printed
     assert len(explanation.derivatives) == 4 and explanation.error < 1e-8 and explanation.orders == {1: "agree", 2: "agree"}
     d = explanation.derivatives[0]

@@ -116,11 +116,11 @@ def logpdf_bernoulli(x, p):
     [0, 1] and for shapes that do not fit.
     """
     if isinstance(p, numbers.Real):
-        p = xp(ops.as_mask(x)).full((1,) * x.ndim, p, x.dtype)
+        p = xp(ops.as_array(x)).full((1,) * x.ndim, p, x.dtype)
     _check_shapes("logpdf_bernoulli", "x", x, p=p)
     check_unit_interval("logpdf_bernoulli", "x", x)
     check_unit_interval("logpdf_bernoulli", "p", p)
-    data = ops.as_mask(x)
+    data = ops.as_array(x)
     with np.errstate(divide="ignore"):                                                  # log 0 = -inf is the answer, not an accident
         on = ops.log(ops.where(data > 0, p, 1.0))
         off = ops.log(ops.where(data < 1, 1.0 - p, 1.0))
@@ -137,7 +137,7 @@ def logpdf_bernoulli_logits(x, logits):
 def sample_bernoulli(p):
     """Zeros and ones of the shape and dtype of p: 1 with probability p. No gradient flows through a draw."""
     check_unit_interval("sample_bernoulli", "p", p)
-    values = ops.as_mask(p)
+    values = ops.as_array(p)
     draw = (uniform(values.shape, like=values) < values).astype(values.dtype)
     return Tensor(draw) if isinstance(p, Tensor) else draw
 
@@ -147,7 +147,7 @@ def sample_bernoulli(p):
 
 def check_unit_interval(function, name, x):
     """Raise ValueError unless all of x lies in [0, 1]; NaN does not. On a GPU nothing is checked: every step would wait for the answer."""
-    values = ops.as_mask(x)
+    values = ops.as_array(x)
     if values.size and xp(values) is np and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(f"{function}: {name} {values.shape} runs from {float(values.min()):g} to {float(values.max()):g}, outside [0, 1]; "
                          "a Bernoulli likelihood takes probabilities or pixels scaled to [0, 1] (bytes: x / 255)")
@@ -165,8 +165,8 @@ def _check_shapes(function, name, z, **others):
 def _check_gaussian(function, name, z, **others):
     _check_shapes(function, name, z, **others)
     for other, value in others.items():
-        if "sigma_square" in other and xp(ops.as_mask(value)) is np:             # on a GPU every step would wait for the answer
-            lowest = value if isinstance(value, numbers.Real) else ops.as_mask(value).min(initial=np.inf)
+        if "sigma_square" in other and xp(ops.as_array(value)) is np:             # on a GPU every step would wait for the answer
+            lowest = value if isinstance(value, numbers.Real) else ops.as_array(value).min(initial=np.inf)
             if not lowest > 0:
                 raise ValueError(f"{function}: {other} reaches {float(lowest):g}; a variance is positive (a network gives its logarithm: "
                                  "exp(logvar))")

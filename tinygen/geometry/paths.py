@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend import to, xp
-from ..ops import as_mask, matmul, sqrt
+from ..ops import as_array, matmul, sqrt
 from .checks import as_codes, check_same, frozen, values_of
 from .descent import descend
 
@@ -106,8 +106,8 @@ def relative_energy(energy, z_a, z_b, x_a, x_b):
     """
     images, codes = _squared_distance(x_a, x_b), _squared_distance(z_a, z_b)
     for what, squares in (("images", images), ("codes", codes)):
-        if not (as_mask(squares) > 0).all():
-            raise ValueError(f"relative_energy: the two {what} of pair {int((as_mask(squares) <= 0).argmax())} are equal, so its energy has no scale; "
+        if not (as_array(squares) > 0).all():
+            raise ValueError(f"relative_energy: the two {what} of pair {int((as_array(squares) <= 0).argmax())} are equal, so its energy has no scale; "
                              "leave it out")
     return energy / (images * codes)
 

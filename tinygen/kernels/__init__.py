@@ -9,7 +9,7 @@ the cache, and in cores that wait. Six rules, each in one place, answer them (ef
    times faster than unfolding the whole batch, in flat memory.
 3. Half the batch to each core (backend.parallel), the BLAS at one thread meanwhile, so that copies run in parallel too. Pieces are
    long, a quarter of a million floats: shorter ones make the threads wait for each other's lock (Adam: 26 ms short, 12 ms long).
-4. Gather or scatter (convolution.py), whichever an estimate from five constants calls cheaper: 64 channels to 3, 10.4 ms or 2.4.
+4. Gather or scatter (convolution.py), whichever an estimate from six constants calls cheaper: 64 channels to 3, 10.4 ms or 2.4.
    Few channels: several outputs from one longer window, 16 to 8 channels, 1.8 ms to 1.2.
 5. Several passes over one block (pointwise.py, moments.py): batch norm is two passes over memory, forward and backward.
 6. Matrix products whose rows collide in the cache are copied into panels first (matrix.py): 9.9 ms to 3.5.

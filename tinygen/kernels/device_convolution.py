@@ -7,7 +7,7 @@ through the memory once, so the form with the smaller matrix is taken. Arrays ar
 import numpy as np
 
 from ..backend import xp
-from .convolution import out_size
+from .convolution import adjoint_padding
 from .cuda import Kernel
 from .matrix import device_matmul
 
@@ -64,7 +64,7 @@ def _parts(n, per_image):
 def _turned(w, padding, dilation):
     """(kernel, padding) of the stride-1 correlation that is the adjoint of one: the places in reverse order, channels exchanged."""
     kernel = xp(w).ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
-    return kernel, tuple(tuple(d * (k - 1) - p for p in ps) for k, d, ps in zip(w.shape[:2], dilation, padding))
+    return kernel, adjoint_padding(padding, w.shape[:2], dilation)
 
 
 def correlate(x, w, bias, stride, padding, dilation, out):

@@ -109,7 +109,7 @@ def everywhere(work, groups, chunk=1 << 18):
         parallel(share, total, blas=False)
 
 
-def spread(function, x):
+def over_threads(function, x):
     """function(x) for a NumPy ufunc of one argument, split over the threads where `x` is large."""
     if type(x) is not np.ndarray or x.size < SPLIT or x.dtype.kind != "f":
         return function(x)
@@ -134,7 +134,7 @@ def along_memory(function, *arrays, **keywords):
     """
     for a in arrays:
         if getattr(a, "ndim", 0) == 4 and is_channels_last(a):
-            return logical(function(*map(_turned, arrays), **keywords))
+            return logical(function(*map(_channels_behind, arrays), **keywords))
     return function(*arrays, **keywords)
 
 
@@ -152,7 +152,7 @@ def aligned(a, like):
     return out
 
 
-def _turned(a):
+def _channels_behind(a):
     """(N, C, H, W), or what stretches to it, as (N, H, W, C); numbers as they are."""
     if not getattr(a, "ndim", 0):
         return a

@@ -38,12 +38,8 @@ def _summed(work, rows, channels):
     return sum(totals[1:], totals[0])
 
 
-def column_sums(*columns):
-    """[sum over rows of a, ...] for each (rows, C) matrix, as float32 or float64 like the input."""
-    return [_column_sum(a) for a in columns]
-
-
-def _column_sum(a):
+def column_sum(a):
+    """The sum over the rows of a (rows, C), as float32 or float64 like the input."""
     if xp(a) is not np:
         return _device_sum(a)
     ones = np.ones((1, min(len(a), ROWS)), a.dtype)
@@ -93,13 +89,12 @@ def affine(out, *terms, shift=None):
         return _device_affine(out, terms, shift)
     rows, channels = out.shape
     repeat = max(1, min(rows, 2048 // max(1, channels)))
-    wide = lambda a: xp(a).tile(a, repeat)
+    wide = lambda a: np.tile(a, repeat)
     a = [wide(coefficient) for coefficient, _ in terms]
     s = None if shift is None else wide(shift)
 
     def apply(o, parts, a, s):
-        np_ = xp(o)
-        np_.multiply(parts[0], a[0], out=o)
+        np.multiply(parts[0], a[0], out=o)
         for part, coefficient in zip(parts[1:], a[1:]):
             o += part * coefficient
         if s is not None:
@@ -114,7 +109,7 @@ def affine(out, *terms, shift=None):
             j = min(i + step, part.stop)
             apply(folded[0][i:j], [m[i:j] for m in folded[1:]], a, s)
 
-    if out.size > 2 * ROWS and xp(out) is np:
+    if out.size > 2 * ROWS:
         parallel(work, len(folded[0]), blas=False)
     else:
         apply(folded[0], folded[1:], a, s)

@@ -36,7 +36,7 @@ def winners(x, kernel, stride, rows, columns):
         taps = taps_of(x[images], kernel, stride, rows, columns)
         top, number = best[images], which[images]
         copy_places(top, taps[0])
-        tap = scratch(top.size, x.dtype, "tap").reshape(top.shape) if m is np else m.empty(top.shape, x.dtype)
+        tap = scratch(top.size, x.dtype, "tap").reshape(top.shape)
         for i, strided in enumerate(taps[1:], 1):
             copy_places(tap, strided)
             m.maximum(number, m.greater(tap, top) * number.dtype.type(i), out=number)     # later taps have larger numbers

@@ -22,7 +22,7 @@ def sparsity(codes, target=0.05):
     """
     if not 0 < target < 1:
         raise ValueError(f"sparsity: target = {target} must lie in (0, 1): it is a mean activity")
-    values = ops.as_mask(codes)
+    values = ops.as_array(codes)
     if xp(values) is np and not (values.min() >= 0 and values.max() <= 1):             # a GPU is not waited for
         raise ValueError(f"sparsity: codes {values.shape} run from {float(values.min()):g} to {float(values.max()):g}; they must lie in [0, 1], "
                          "as sigmoids give them")
@@ -37,7 +37,7 @@ def contraction(encoder, x):
     Estimated without bias by one random projection an example: v' J has the squared norm ||J||_F^2 on average over v ~ N(0, I), and is
     one gradient, which is itself differentiated when the penalty is. x (N, ...) is an array. Running statistics stay as they are meanwhile.
     """
-    x = Tensor(ops.as_mask(x), requires_grad=True)
+    x = Tensor(ops.as_array(x), requires_grad=True)
     with frozen_statistics():
         codes = encoder(x)
     if codes.ndim != 2:

@@ -5,7 +5,7 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..backend import host
-from ..ops import as_mask
+from ..ops import as_array
 from .vae import log_mean_weight
 
 
@@ -25,7 +25,7 @@ def active_units(mu, threshold=0.01):
 
     Source: Burda et al. 2016, section 5.2.
     """
-    values = host(as_mask(mu))
+    values = host(as_array(mu))
     if values.ndim != 2 or len(values) < 2:
         raise ValueError(f"active_units: mu {values.shape} must be (N, L) with N >= 2, the means of q(z|x) for many x")
     return int((values.var(axis=0) > threshold).sum())
@@ -43,6 +43,6 @@ def importance_nll(draw, samples=5000, *, chunk=50):
     total = None
     for start in range(0, samples, chunk):
         k = min(chunk, samples - start)
-        part = host(as_mask(log_mean_weight(draw(k)))).astype(np.float64) + math.log(k)
+        part = host(as_array(log_mean_weight(draw(k)))).astype(np.float64) + math.log(k)
         total = part if total is None else np.logaddexp(total, part)
     return math.log(samples) - total

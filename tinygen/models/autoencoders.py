@@ -27,12 +27,12 @@ class Autoencoder(Module):
     @for_looking
     def codes(self, x):
         """The codes of x, as a NumPy array."""
-        return host(ops.as_mask(self.encoder(as_input(x, self))))
+        return host(ops.as_array(self.encoder(as_input(x, self))))
 
     @for_looking
     def generate(self, code):
         """What given codes decode to, as a NumPy array."""
-        return host(ops.as_mask(self.mean(self.decoder(as_input(code, self)))))
+        return host(ops.as_array(self.mean(self.decoder(as_input(code, self)))))
 
     def reconstruct(self, x):
         """x through code and back, as a NumPy array."""

@@ -66,7 +66,7 @@ def echo_noise(m, log_s, indices):
     summing what lies before each are matrix products, with a one-hot matrix and a strictly triangular one: faster, backwards too, than
     indexing and cumulative sums.
     """
-    array = ops.as_mask(m)
+    array = ops.as_array(m)
     count, depth = indices.shape
     pick = ops.one_hot(indices.reshape(-1), len(array), like=array)                     # (B * depth, N)
     m, log_s = (ops.reshape(ops.matmul(pick, of_all), shape=(count, depth, array.shape[1])) for of_all in (m, log_s))
@@ -122,7 +122,7 @@ class EchoVAE(VAE):
         for start in range(0, count, at_once):
             m, log_s = self.encode(as_input(x[rng.choice(len(x), min(among, len(x)), replace=False)], self))
             indices = echo_indices(rng, min(at_once, count - start), self.depth, len(m), replace=True, skip_self=False)
-            parts.append(host(ops.as_mask(echo_noise(m, log_s, indices))))
+            parts.append(host(ops.as_array(echo_noise(m, log_s, indices))))
         return np.concatenate(parts)
 
     def draw_prior(self, count):

@@ -39,7 +39,7 @@ class MixturePriorVAE(DenseVAE):
     @for_looking
     def draw_prior(self, count):
         """z ~ p(z), (count, latent), as an array."""
-        mu, logvar = (ops.as_mask(p) for p in self.components())
+        mu, logvar = (ops.as_array(p) for p in self.components())
         chosen = to(generator().integers(0, len(mu), count), self.parameters()[0].device)
         return mu[chosen] + standard_normal((count, self.latent), like=mu) * ops.exp(0.5 * logvar[chosen])
 
@@ -62,7 +62,7 @@ class VampVAE(MixturePriorVAE):
         """Begin with images (K, pixels) in [0, 1] as pseudo-inputs; returns the model."""
         if images.shape != self.pseudo_inputs.shape:
             raise ValueError(f"VampVAE.start_from: images {images.shape} must be {self.pseudo_inputs.shape}, one a component")
-        images = to_float(ops.as_mask(images))
+        images = to_float(ops.as_array(images))
         check_unit_interval("VampVAE.start_from", "images", images)
         p = np.clip(images, 0.01, 0.99)
         self.pseudo_inputs.data = to(np.log(p / (1 - p)).astype(np.float32), self.pseudo_inputs.device)

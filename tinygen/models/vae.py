@@ -95,7 +95,7 @@ class VAE(Module):
     @for_looking
     def generate(self, z, *given):
         """The image E[x|z] of each code z (N, latent)."""
-        return host(ops.as_mask(self.mean(self.decode(as_input(z, self), *given))))
+        return host(ops.as_array(self.mean(self.decode(as_input(z, self), *given))))
 
     def sample(self, count, *given):
         """`count` images E[x|z], z ~ p(z)."""
@@ -104,12 +104,12 @@ class VAE(Module):
     @for_looking
     def codes(self, x, *given):
         """The means of q(z|x), (N, latent)."""
-        return host(ops.as_mask(self.encode(as_input(x, self), *given)[0]))
+        return host(ops.as_array(self.encode(as_input(x, self), *given)[0]))
 
     @for_looking
     def draw_codes(self, x, *given):
         """One draw of q(z|x) for each x, (N, latent)."""
-        return host(ops.as_mask(self(as_input(x, self), *given)[1]))
+        return host(ops.as_array(self(as_input(x, self), *given)[1]))
 
     def reconstruct(self, x, *given):
         """The image of the mean code of each x."""
@@ -130,7 +130,7 @@ def repeated(x, k):
 def as_input(values, module):
     """Values, bytes or floats, as an array with the dtype and on the device of the module's parameters."""
     parameter = module.parameters()[0]
-    return to(to_float(ops.as_mask(values)).astype(parameter.dtype, copy=False), parameter.device)
+    return to(to_float(ops.as_array(values)).astype(parameter.dtype, copy=False), parameter.device)
 
 
 @no_grad()

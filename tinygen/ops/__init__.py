@@ -3,17 +3,17 @@
 Reading order: elementwise, shaping, reduction, linear, convolution, pooling, normalization.
 """
 from ..autograd import Tensor
-from ..backend import host, is_array, uniform, xp
+from ..backend import uniform
 from ..kernels.layout import in_layout_of
 from .convolution import conv2d, conv2d_weight, conv_transpose2d
-from .elementwise import (abs_, add, as_mask, bce_with_logits, clip, cos, divide, elu, exp, expm1, gate, leaky_relu, log, log1p,
+from .elementwise import (abs_, add, bce_with_logits, clip, cos, divide, elu, exp, expm1, gate, leaky_relu, log, log1p,
                           log_sigmoid, maximum, minimum, multiply, negative, power, relu, reparameterize, sigmoid, sign, sin, softplus,
                           sqrt, subtract, tanh, twice_kl, where)
 from .linear import linear, matmul
 from .normalization import batch_norm, layer_norm
 from .pooling import avg_pool2d, max_pool2d, upsample
 from .reduction import argmax, log_softmax, logsumexp, max_, mean, min_, softmax, sum_, var
-from .shaping import (broadcast_to, concatenate, embedding, flatten, flip, getitem, one_hot, pad, reshape, scatter, stack, take,
+from .shaping import (as_array, broadcast_to, concatenate, embedding, flatten, flip, getitem, one_hot, pad, reshape, scatter, stack, take,
                       transpose)
 
 
@@ -24,7 +24,7 @@ def dropout(x, p=0.5, training=True):
     if not training or p == 0:
         return x
     keep = uniform(x.shape, like=x) >= p                    # drawn outside any operation: the same mask at every order
-    return x * in_layout_of(keep.astype(x.dtype) * (1.0 / (1.0 - p)), as_mask(x))
+    return x * in_layout_of(keep.astype(x.dtype) * (1.0 / (1.0 - p)), as_array(x))
 
 
 def _shape_of(arguments):
@@ -37,7 +37,7 @@ def _reflected(op):
 
 def _plain(name):
     def compare(x, z):
-        return getattr(as_mask(x), name)(as_mask(z))
+        return getattr(as_array(x), name)(as_array(z))
     return compare
 
 

@@ -20,7 +20,7 @@ from ..backend import xp
 from ..kernels import convolution as kernels
 from ..kernels import device_convolution
 from ..kernels.layout import channels_last, logical
-from ..kernels.moments import as_rows, column_sums
+from ..kernels.moments import as_rows, column_sum
 from .shaping import broadcast_to, reshape
 
 # ---- geometry: what users write, and the canonical form (sh, sw), ((top, bottom), (left, right)), (dh, dw) ------------------------
@@ -68,11 +68,6 @@ def _kernel_layout(w):
     return xp(w).ascontiguousarray(w.transpose(2, 3, 1, 0))
 
 
-def _turned(padding, kernel, dilation):
-    """The padding of a stride-1 correlation seen as the adjoint of another, whose kernel is turned round."""
-    return tuple(tuple(d * (k - 1) - p for p in ps) for k, d, ps in zip(kernel, dilation, padding))
-
-
 def _on(x):
     """The kernels for the device of x: the same functions in both files."""
     return kernels if xp(x) is np else device_convolution
@@ -87,7 +82,7 @@ def _conv2d(x, w, b=None, *, stride, padding, dilation):
     y = xp(x).empty((len(x), rows, columns, w.shape[0]), x.dtype)
     if stride == (1, 1) and type(x) is np.ndarray:          # then it is a transposed one too, which may be cheaper
         turned = ws[::-1, ::-1].transpose(0, 1, 3, 2)
-        return logical(kernels.transposed(xs, turned, b, stride, _turned(padding, w.shape[2:], dilation), dilation, y))
+        return logical(kernels.transposed(xs, turned, b, stride, kernels.adjoint_padding(padding, w.shape[2:], dilation), dilation, y))
     return logical(_on(x).correlate(xs, ws, b, stride, padding, dilation, y))
 
 
@@ -105,7 +100,7 @@ def _conv_transpose2d(y, w, b=None, *, size, stride, padding, dilation):
 def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
     xs, ys = channels_last(x), channels_last(y)
     if stride == (1, 1) and x.shape[1] > y.shape[1]:                  # unfold the side with fewer channels
-        w = _on(x).correlate_weight(ys, xs, kernel, stride, _turned(padding, kernel, dilation), dilation)
+        w = _on(x).correlate_weight(ys, xs, kernel, stride, kernels.adjoint_padding(padding, kernel, dilation), dilation)
         return w[::-1, ::-1].transpose(2, 3, 0, 1)                    # (kh, kw, O, C), turned round
     return _on(x).correlate_weight(xs, ys, kernel, stride, padding, dilation).transpose(3, 2, 0, 1)
 
@@ -113,7 +108,7 @@ def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
 @primitive(lambda g, y, x: broadcast_to(reshape(g, shape=(1, -1, 1, 1)), shape=x.shape))
 def channel_sum(x):
     """The sum of x (N, C, H, W) over everything but the channels: (C,)."""
-    return column_sums(as_rows(x))[0]
+    return column_sum(as_rows(x))
 
 
 # ---- the public layers -------------------------------------------------------------------------------------------------------------

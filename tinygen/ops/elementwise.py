@@ -13,8 +13,8 @@ from ..backend import xp
 from ..diagnosis import refuse_two_devices
 from ..kernels import pointwise
 from ..kernels.cuda import Kernel
-from ..kernels.layout import along_memory, spread
-from .shaping import broadcast_to, sum_to
+from ..kernels.layout import along_memory, over_threads
+from .shaping import as_array, broadcast_to, sum_to
 
 
 def elementwise(*vjps, cuda=()):
@@ -73,43 +73,43 @@ def power(x, *, p):
 @elementwise(lambda g, y, x: g * y)
 def exp(x):
     """e ** x."""
-    return spread(xp(x).exp, x)
+    return over_threads(xp(x).exp, x)
 
 
 @elementwise(lambda g, y, x: g * (y + 1.0), cuda={0: "g * (y + T(1))"})
 def expm1(x):
     """e ** x - 1, exact near 0."""
-    return spread(xp(x).expm1, x)
+    return over_threads(xp(x).expm1, x)
 
 
 @elementwise(lambda g, y, x: g / x)
 def log(x):
     """The natural logarithm."""
-    return spread(xp(x).log, x)
+    return over_threads(xp(x).log, x)
 
 
 @elementwise(lambda g, y, x: g / (x + 1.0), cuda={0: "g / (x + T(1))"})
 def log1p(x):
     """log(1 + x), exact near 0."""
-    return spread(xp(x).log1p, x)
+    return over_threads(xp(x).log1p, x)
 
 
 @elementwise(lambda g, y, x: g * 0.5 / y, cuda={0: "g * T(0.5) / y"})
 def sqrt(x):
     """The square root. Its slope at 0 is infinite: write sqrt(x + eps) for a norm."""
-    return spread(xp(x).sqrt, x)
+    return over_threads(xp(x).sqrt, x)
 
 
 @elementwise(lambda g, y, x: g * cos(x), cuda={0: "g * cos(x)"})
 def sin(x):
     """The sine."""
-    return spread(xp(x).sin, x)
+    return over_threads(xp(x).sin, x)
 
 
 @elementwise(lambda g, y, x: -g * sin(x), cuda={0: "-g * sin(x)"})
 def cos(x):
     """The cosine."""
-    return spread(xp(x).cos, x)
+    return over_threads(xp(x).cos, x)
 
 
 # ---- steps: constant almost everywhere, so nothing flows to what they compare ------------------------------------------------
@@ -181,7 +181,7 @@ def where(mask, x, z):
 @elementwise(lambda g, y, x: g * (1.0 - y * y), cuda={0: "g * (T(1) - y * y)"})
 def tanh(x):
     """The hyperbolic tangent."""
-    return spread(xp(x).tanh, x)
+    return over_threads(xp(x).tanh, x)
 
 
 @elementwise(lambda g, y, x: g * (y * (1.0 - y)), cuda={0: "g * (y * (T(1) - y))"})
@@ -241,7 +241,7 @@ def bce_with_logits(x, t):
     """
     refuse_two_devices("bce_with_logits", (x, t))
     if not isinstance(t, Tensor) or t.dtype.kind != "f":
-        t = xp(as_mask(x)).asarray(as_mask(t), x.dtype)
+        t = xp(as_array(x)).asarray(as_array(t), x.dtype)
     if t.shape != x.shape:
         if len(t.shape) > x.ndim or any(n not in (1, k) for n, k in zip(t.shape[::-1], x.shape[::-1])):
             raise ValueError(f"bce_with_logits: target {t.shape} does not stretch to the logits {x.shape}; give one target a logit")
@@ -252,11 +252,6 @@ def bce_with_logits(x, t):
 def log_sigmoid(x):
     """log of the sigmoid of x, -softplus(-x), without overflow."""
     return -softplus(-x)
-
-
-def as_mask(x):
-    """The plain array of a Tensor or array, for comparisons: masks have no gradient."""
-    return x.data if isinstance(x, Tensor) else x
 
 
 # ---- Gaussians, given by mean and logarithm of the variance -----------------------------------------------------------------------
