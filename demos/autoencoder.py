@@ -34,7 +34,6 @@ def main(*, data="mnist-mini", epochs=30, hidden=(512, 128), batch_size=50, lr=2
     """Train it, draw the plane, and say which classes overlap.
 
     hidden: widths of the encoder's hidden layers; the decoder has them in reverse
-    batch_size: images in a training step
     lr: the learning rate of Adam, which falls to 0 along half a cosine
     """
     with Run(out, locals(), resume=resume) as run:

@@ -20,6 +20,7 @@ from tinygen import figures, losses, nn
 from tinygen.backend import to
 from tinygen.data import augment
 from tinygen.losses import self_supervised, vae_gan
+from tinygen.metrics.inception import load_inception
 from tinygen.models.cifar import VAEGAN, CifarVAE, as_cifar
 from tinygen.training import Run
 
@@ -32,8 +33,9 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
          ema=0.999, fid=True, probe=True, device="cpu", seed=0, out="runs/cifar", resume=False):
     """Train it, measure it, draw it.
 
+    data: cifar-10; or a set of 28 x 28 images, padded: fashion-mini, mnist-mini (both in the package), fashion-mnist, mnist
     model: the VAE of question 2, or the VAE-GAN of question 3
-    change: task III. beta: a smaller weight of the KL; mmd: an MMD instead of part of the KL; denoise: from noisy images;
+    change: task III. beta: a smaller weight of the KL; mmd: an MMD instead of part of the KL (vae only); denoise: from noisy images;
         rotation: the code tells how an image was turned; contrast: the code tells views of one image from others
     strength: of the change; 0 takes its own default
     images: training images, from the first on
@@ -49,10 +51,16 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
     fid: compute the FIDs (needs the Inception weights; minutes)
     probe: fit the linear layers
     """
+    if model == "vae-gan" and change == "mmd":
+        raise ValueError("cifar: the change mmd replaces part of the KL in the VAE's bound, which vae-gan does not have; take beta, denoise, rotation or contrast")
     with Run(out, locals(), resume=resume) as run:
         tg.manual_seed(seed)
         (train, train_labels), (test, test_labels) = (tgdata.load(data, split) for split in ("train", "test"))
         train, train_labels, test = as_cifar(train[:images]), train_labels[:images], as_cifar(test)
+        if not 2 <= batch_size <= len(train):
+            raise ValueError(f"cifar: batch_size = {batch_size} must be 2 or more, and at most the {len(train):,} images")
+        if fid:
+            load_inception()                                    # now, and not after hours: it may be missing
         network = (VAEGAN(latent, layer) if model == "vae-gan" else CifarVAE(latent)).to(device)
         autoencoder = network.vae if model == "vae-gan" else network
         head = make_head(change, latent).to(device)
@@ -148,11 +156,6 @@ def task(change, strength, autoencoder, head, mu, batch, rng, device):
 # ---- what is measured -------------------------------------------------------------------------------------------------------
 
 
-def to_bytes(images):
-    """Float images in [0, 1] as uint8."""
-    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
-
-
 def in_parts(function, images, size=500):
     """function over `images`, a part at a time."""
     return np.concatenate([function(images[i:i + size]) for i in range(0, len(images), size)])
@@ -172,8 +175,8 @@ def fids(run, autoencoder, test):
     The samples stay in the run folder.
     """
     real = np.ascontiguousarray(test)
-    rebuilt = to_bytes(in_parts(autoencoder.reconstruct, real))
-    drawn = to_bytes(np.concatenate([autoencoder.sample(500) for _ in range(len(real) // 500)]))
+    rebuilt = tgdata.to_bytes(in_parts(autoencoder.reconstruct, real))
+    drawn = tgdata.to_bytes(np.concatenate([autoencoder.sample(500) for _ in range(len(real) // 500)]))
     run.arrays("samples", images=drawn)
     scores = {}
     for name, images in (("reconstruction FID", rebuilt), ("generation FID", drawn)):

@@ -15,9 +15,8 @@ from tinygen import figures
 from tinygen.models.cifar import CifarVAE, as_cifar
 from tinygen.training import Run
 
-from demos.gan_training import load_average
+from demos.finished import load_weights, settings_of
 from demos.tables import print_table
-from demos.vae_training import load_model
 
 
 def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
@@ -29,7 +28,8 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
     for folder in runs:
         settings[folder], table[folder] = read_run(folder)
     print_table(table, "run")
-    comments = list(compare(settings, table))
+    names = named(settings)
+    comments = list(compare({names[folder]: row for folder, row in table.items()}))
     print("\n" + "\n".join(comments))
     with Run(out, {"runs": list(runs)}) as run:
         test = as_cifar(tgdata.load(settings[runs[0]]["data"], "test")[0][:10])
@@ -37,7 +37,7 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
         rebuilt, samples = {"originals": tgdata.to_float(shown)}, {}
         for folder in runs:
             autoencoder = load_autoencoder(folder, settings[folder])
-            rebuilt[words(settings[folder])], samples[words(settings[folder])] = autoencoder.reconstruct(shown), autoencoder.sample(10)
+            rebuilt[names[folder]], samples[names[folder]] = autoencoder.reconstruct(shown), autoencoder.sample(10)
         run.figure("reconstructions", figures.image_rows(rebuilt, title="Test images and their reconstructions"))
         run.figure("samples", figures.image_rows(samples, title="Codes from the prior"))
         (Path(out) / "comments.txt").write_text("\n".join(comments) + "\n")
@@ -46,30 +46,27 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
 
 
 def read_run(folder):
-    """(settings, results) of a finished run; FileNotFoundError says how to make one."""
-    try:
-        config, results = (json.loads((Path(folder) / name).read_text()) for name in ("config.json", "results.json"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"cifar_table: {folder} holds no finished run; make one: python -m demos cifar --out {folder}") from None
-    settings = config.get("settings", config)
+    """(settings, results) of a finished run; raises where there is none."""
+    settings = settings_of(folder, "model", "change", "latent", files=("results.json", "model.npz"), what="run of cifar")
+    results = json.loads((Path(folder) / "results.json").read_text())
     return settings, {"model": settings["model"], "change": settings["change"], **results}
 
 
-def words(settings):
-    """A run in two words."""
-    return settings["model"] + ("" if settings["change"] == "none" else f" + {settings['change']}")
+def named(settings):
+    """{folder: its run in two words}, with the folder where two runs are alike."""
+    words = {folder: of["model"] + ("" if of["change"] == "none" else f" + {of['change']}") for folder, of in settings.items()}
+    return {folder: name if list(words.values()).count(name) == 1 else f"{name} ({folder})" for folder, name in words.items()}
 
 
 def load_autoencoder(folder, settings):
     """The VAE of a finished run, with its weights: those of the average for VAE-GAN."""
     if settings["model"] == "vae-gan":
-        return load_average(folder, CifarVAE(settings["latent"]))
-    return load_model(folder, CifarVAE(settings["latent"]))
+        return load_weights(folder, CifarVAE(settings["latent"]), "average")
+    return load_weights(folder, CifarVAE(settings["latent"]))
 
 
-def compare(settings, table):
-    """One sentence for each thing that can be compared: what a change did, what VAE-GAN did."""
-    by_words = {words(settings[folder]): row for folder, row in table.items()}
+def compare(by_words):
+    """One sentence for each thing that can be compared, from {run in two words: row}: what a change did, what VAE-GAN did."""
     for name, row in by_words.items():
         if row.get("probe accuracy") is not None and row.get("pixel accuracy") is not None:
             side = "above" if row["probe accuracy"] > row["pixel accuracy"] else "not above"

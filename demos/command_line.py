@@ -42,9 +42,9 @@ PROGRAM = "python -m demos"
 WIDTH = 80
 # What every demo means by these; a demo's own text comes first.
 COMMON = {
-    "data": "the data set: mnist-mini, fashion-mini (both in the package), mnist, fashion-mnist, cifar-10",
+    "data": "the data set: mnist-mini, fashion-mini (both in the package), mnist, fashion-mnist",
     "epochs": "passes over the training set",
-    "batch_size": "examples in a training step",
+    "batch_size": "images in a training step",
     "lr": "the learning rate of the optimizer",
     "device": "where to compute: cpu, or cuda (needs CuPy and a GPU)",
     "seed": "the one number that all randomness comes from",
@@ -52,6 +52,8 @@ COMMON = {
     "resume": "go on from the checkpoint in that folder, with the settings it was started with",
 }
 CHOICES = {"device": ("cpu", "cuda")}
+# Numbers of which there is at least one.
+COUNTS = {"epochs", "steps", "every", "batch_size", "critic_steps", "generator_steps", "samples", "images", "iterations", "starts", "pairs"}
 
 
 class UsageError(ValueError):
@@ -159,7 +161,7 @@ def make_parser(main, program, description=None):
         several = several or parameter.kind is parameter.VAR_POSITIONAL
         options = {"help": texts.get(name, "").replace("%", "%%")}
         if kind is not bool:
-            options |= {"type": _reader(kind, choices), "metavar": "|".join(choices) if choices else name.upper()}
+            options |= {"type": _reader(name, kind, choices), "metavar": "|".join(choices) if choices else name.upper()}
         if parameter.kind is parameter.KEYWORD_ONLY:
             if parameter.default is parameter.empty:
                 options["required"] = True
@@ -261,16 +263,19 @@ def _type(name, parameter, annotation):
     return annotation, CHOICES.get(name), False
 
 
-def _reader(kind, choices):
-    """A function from the text of a flag to its value."""
+def _reader(name, kind, choices):
+    """A function from the text of the flag `name` to its value."""
     def read(text):
         if choices and text not in choices:
             raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(choices)}{_near(text, choices)}")
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             what = {int: "a whole number", float: "a number"}.get(kind, f"a {kind.__name__}")
             raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
+        if name in COUNTS and kind is int and value < 1:
+            raise argparse.ArgumentTypeError(f"{value} must be 1 or more")
+        return value
     return read
 
 

@@ -1,4 +1,4 @@
-"""A conditional GAN: clothes on demand, beside the plain GAN and what it prefers to make [002.5]
+"""A conditional GAN: clothes on demand, beside the plain GAN and what it prefers to make [002.5.4, 002.5.5]
 
     python -m demos conditional_gan                              6,000 images of the package
     python -m demos conditional_gan --data fashion-mnist --arch dcgan --loss wgan-gp --epochs 5 --batch-size 128
@@ -46,7 +46,6 @@ def main(*, data="fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet
     data: a data set of ten classes: fashion-mini, mnist-mini (both in the package), fashion-mnist, mnist
     arch: the bodies of both networks
     loss: what the two minimise
-    batch_size: images in a training step
     lr: learning rate of both Adams
     betas: of both Adams
     embedding: numbers that stand for a label in the generator
@@ -101,7 +100,7 @@ def main(*, data="fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet
         counts["real test images"] = np.bincount(real, minlength=CLASSES)
         for k, name in enumerate(names):
             table[name]["real"] = counts["real test images"][k] / len(real)
-        print_table(table, "share of each class")
+        print_table(table, "class")
         print(f"the conditional generator makes what it is asked for in {agreement.mean():.2%} of {samples:,} samples, by the {judge}; "
               f"total variation from uniform {class_abundance(real).total_variation:.3f} for what it says of the real test images")
         run.figure("abundance", figures.class_abundance(counts, names, title=f"Classes, as seen by the {judge}"))

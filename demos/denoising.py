@@ -29,8 +29,9 @@ from tinygen.models.mlp import mlp
 from tinygen.models.vae import as_input
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.tables import print_table
-from demos.vae_training import load_model, rows
+from demos.vae_training import rows
 
 
 def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, masking=0.5, salt_and_pepper=0.4, batch_size=100, lr=1e-3, device="cpu",
@@ -42,7 +43,6 @@ def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, m
     gaussian: standard deviation of the Gaussian noise on digits, whose pixels lie in [0, 1]
     masking: probability that a pixel is set to 0
     salt_and_pepper: probability that a pixel is set to 0 or to 1
-    batch_size: images in a training step
     lr: the learning rate of Adam
     """
     settings = dict(locals())
@@ -74,7 +74,7 @@ def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, m
         table[name] = run.results
         tg.manual_seed(seed)
         corrupted = corrupt(shown, amount)
-        pictures |= {name: np.clip(corrupted, 0, 1), f"{name}, denoised": load_model(run.out, digit_denoiser()).reconstruct(corrupted)}
+        pictures |= {name: np.clip(corrupted, 0, 1), f"{name}, denoised": load_weights(run.out, digit_denoiser()).reconstruct(corrupted)}
     print_table(table, "digits")
 
     with overview as run:

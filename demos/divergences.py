@@ -49,7 +49,7 @@ def estimators(bandwidth, sigma):
 def sliding_gaussians(shifts, sigma, bandwidth=1.0, samples=400, seed=0):
     """({name: values (S,)}, {name: derivatives by the shift (S,)}) between N(0, sigma^2) and N(shift, sigma^2).
 
-    KL by its closed form, JS and total variation by quadrature, their derivatives by differences; the others from samples, by autograd.
+    KL and its derivative in closed form, JS by quadrature, its derivative by differences; the others from samples, by autograd.
     """
     step = 1e-4
     js = lambda s: dv.js_gaussian(0, sigma ** 2, s, sigma ** 2)

@@ -49,6 +49,7 @@ from tinygen.models.mlp import mlp
 from tinygen.optim import Adam
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.tables import print_table
 
 
@@ -179,11 +180,7 @@ def difference(x, y, distance):
 
 def restored(folder, world):
     """The Maps of a finished run."""
-    maps = Maps(world.map(), world.map())
-    for name, network in maps._asdict().items():
-        with np.load(folder / f"{name}.npz") as weights:
-            network.load_state_dict(weights)
-    return maps
+    return Maps(*(load_weights(folder, world.map(), name) for name in Maps._fields))
 
 
 @tg.no_grad()
@@ -286,15 +283,14 @@ def digits(data, kind):
 def measure_digits(data, kind):
     """The measure for digits: errors are means of |difference| over pixels in [-1, 1]; a judge reads the images, brought back upright."""
     judge, (images, labels) = load_judge(data), tgdata.load(data, "test")
-    as_bytes = lambda x: ((x + 1) * 127.5).round().astype(np.uint8)
 
     def measure(world, maps):
         a = tgdata.to_float(images, (-1, 1))
         b, back = there_and_back(maps, a)
-        said = judge.predict(as_bytes(UNDO[kind](b)))
+        said = judge.predict(tgdata.to_bytes(UNDO[kind](b), (-1, 1)))
         sent = where_sent(said, labels, 10)
         return Measured({"map error": float(abs(b - world.truth(a)).mean()), "cycle error": float(abs(back - a).mean()), "many to one": 10 - len(set(sent)),
-                         "digit kept": float((said == labels).mean()), "digit kept by the cycle": float((judge.predict(as_bytes(back)) == labels).mean())},
+                         "digit kept": float((said == labels).mean()), "digit kept by the cycle": float((judge.predict(tgdata.to_bytes(back, (-1, 1))) == labels).mean())},
                         sent, " ".join(map(str, sent)))
     return measure
 

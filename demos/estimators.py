@@ -44,6 +44,8 @@ def main(*, data="mnist-mini", epochs=20, draws=50, latent=10, batch_size=100, s
     batch_size: images in a training step, and in the batch that the gradients are taken on
     """
     settings = dict(locals())
+    if draws < 2:
+        raise ValueError(f"estimators: draws = {draws} must be at least 2: a variance is measured over them")
     scales = np.geomspace(0.3, 3, 13)
     measured = {name: np.array([variance_in_one_dimension(name, 1.0, s, seed) for s in scales]) for name in RATES}
     exact = {name: CLOSED_FORMS[name](1.0, scales) for name in RATES}

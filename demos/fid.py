@@ -6,7 +6,7 @@ SAMPLES and REAL are each one of
     an .npz file              an array "images", uint8 (N, C, H, W)
     a run folder              with samples.npz, as the demos that draw images leave it
 
-    python -m demos fid runs/vae_cifar cifar-10:test --held-out cifar-10:train
+    python -m demos fid runs/cifar cifar-10:test --held-out cifar-10:train
     python -m demos fid cifar-10:test cifar-10:train
 
 Colour images go through the Inception network of 2015, and only then is the number an FID. Grey 28 x 28 images go through a small

@@ -1,11 +1,11 @@
-"""GANs on images: any loss of the family with any architecture of the sheets [001.4]
+"""GANs on images: any loss of the family with any architecture of the sheets [001.4, 003.3]
 
     python -m demos gan                                         DNet and GNet of sheet 001, digits in two minutes
     python -m demos gan --data mnist --epochs 30                ... on all of MNIST
     python -m demos gan --data mnist --settings sheet           ... with the sheet's own settings: batch 256, 100 epochs
     python -m demos gan --arch dcgan --loss lsgan --data mnist  the DCGAN of sheet 003 with least squares
 
-Each pair that a sheet names has settings that were measured here; --settings sheet takes the sheet's instead. On MNIST, 10,000 samples of
+Most pairs that a sheet names have settings that were measured here; the others, and --settings sheet, take the sheet's. On MNIST, 10,000 samples of
 the averaged generator, judged by the classifier of `python -m demos judge --data mnist` (99.20 % on real test images):
 
     --data mnist and                         updates of G   classes   TV from uniform   confidence over .9
@@ -53,7 +53,6 @@ def main(*, arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv", "c
     loss: what the two minimise
     settings: where the settings come from that are not given: measured here, or the sheet's own
     epochs: passes over the training set
-    batch_size: images in a training step
     lr: learning rate of the generator's Adam
     lr_ratio: the discriminator's learning rate, as a multiple of the generator's
     betas: of both Adams
@@ -150,8 +149,7 @@ def generate(generator, architecture, z, *labels, batch=500):
     """Images G(z) as uint8 (N, C, H, W), in eval mode: batch norm uses its running statistics, and one sample is not changed by another."""
     with eval_mode(generator):
         parts = [generator(tg.tensor(z[i:i + batch]), *(y[i:i + batch] for y in labels)).numpy() for i in range(0, len(z), batch)]
-    low, high = architecture.scale
-    return ((np.concatenate(parts) - low) * (255 / (high - low))).round().astype(np.uint8)
+    return tgdata.to_bytes(np.concatenate(parts), architecture.scale)
 
 
 def training_images(data, batch_size):

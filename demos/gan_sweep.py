@@ -1,4 +1,4 @@
-"""Learning rates and turns: which training of a GAN works best on clothes, as one table and one picture [002.5]
+"""Learning rates and turns: which training of a GAN works best on clothes, as one table and one picture [002.5.2, 002.5.3]
 
     python -m demos gan_sweep                                             small: 6,000 images, few epochs
     python -m demos gan_sweep --data fashion-mnist --epochs 3 --samples 5000
@@ -44,7 +44,6 @@ def main(*, data="fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000"
     ratios: learning rates of the discriminator, as multiples of the generator's
     generator_steps: updates of the generator for each of the discriminator
     lr: learning rate of the generator
-    batch_size: images in a training step
     ema: decay of the average of the generators, from which the samples are drawn
     samples: how many of each generator are measured
     """

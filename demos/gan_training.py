@@ -1,8 +1,4 @@
 """What the studies of GANs share: two networks with their optimizers as one object. `demos/gan.py` has the loop written out."""
-from pathlib import Path
-
-import numpy as np
-
 from tinygen.backend import to
 from tinygen.losses.gan import LOSSES
 from tinygen.nn import ExponentialMovingAverage
@@ -57,9 +53,3 @@ class Game:
     def samples(self, z, *labels):
         """Images of the averaged generator as uint8 (N, C, H, W), for codes z, or for that many drawn here."""
         return generate(self.average.average, self.architecture, self.noise(z) if isinstance(z, int) else z, *labels)
-
-
-def load_average(folder, generator, name="average"):
-    """`generator` in eval mode with the averaged weights that a finished run left in `folder`."""
-    with np.load(Path(folder) / f"{name}.npz") as weights:
-        return generator.load_state_dict(weights).eval()

@@ -1,4 +1,4 @@
-"""GAN against WGAN-GP on digits, side by side: the same generator, the same noise, the same number of updates [000.2b]
+"""GAN against WGAN-GP on digits, side by side: the same generator, the same images, the same number of updates [000.2b]
 
     python -m demos gan_vs_wgan                                               6,000 digits of the package
     python -m demos gan_vs_wgan --data mnist --epochs 10
@@ -24,6 +24,7 @@ import numpy as np
 import tinygen as tg
 from tinygen import data as tgdata
 from tinygen import figures
+from tinygen.losses.gan import LOSSES
 from tinygen.metrics import CollapseMonitor, load_judge
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
@@ -42,13 +43,15 @@ def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-
     arch: the networks: sheet000 (fully connected), sheet000-conv (transposed convolutions), conv-critic (and a convolutional critic)
     losses: the contenders
     settings: learning rates: measured here, or the sheet's own, 1e-4
-    batch_size: images in a training step
     critic_steps: updates of the discriminator for each of the generator, for all contenders
     penalty: weight of the gradient penalty (wgan-gp)
     ema: decay of the average of the generators, from which the samples are drawn
     every: epochs between two pictures of samples, and two readings of the collapse monitors
     samples: how many of each generator are judged
     """
+    unknown = [name for name in losses if name not in LOSSES]
+    if unknown:
+        raise ValueError(f"gan_vs_wgan: there is no loss {unknown[0]!r}; there are {', '.join(LOSSES)}")
     with Run(out, locals(), resume=resume) as run:
         images, _ = training_images(data, batch_size)
         architecture, test = ARCHITECTURES[arch], tgdata.load(data, "test")[0]

@@ -30,8 +30,9 @@ from tinygen.models.autoencoders import LinearAutoencoder, SigmoidAutoencoder
 from tinygen.models.corruption import masking_noise
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.tables import print_table
-from demos.vae_training import load_model, rows
+from demos.vae_training import rows
 
 
 def main(*, data="mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, sparsity=0.5, contraction=1.0, batch_size=100, lr=3e-3,
@@ -43,7 +44,6 @@ def main(*, data="mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, 
     masked: the share of pixels set to 0 in the input of the one with noise
     sparsity: the weight of the KL from a mean activity of 0.05
     contraction: the weight of the squared norm of the encoder's Jacobian
-    batch_size: images in a training step
     lr: the learning rate of Adam, which falls to 0 along half a cosine
     """
     settings = dict(locals())
@@ -79,7 +79,7 @@ def main(*, data="mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, 
             probe = linear_probe(model.codes(train), labels, model.codes(test), test_labels)
             run.finish(**{"error on digits": error, "error on exchanged pixels": copied, "probe accuracy": probe.accuracy})
         table[name] = run.results
-        model = load_model(run.out, SigmoidAutoencoder(train.shape[1], units))
+        model = load_weights(run.out, SigmoidAutoencoder(train.shape[1], units))
         pictures[name] = np.clip(model.reconstruct(shown), 0, 1)
     print_table(table, "autoencoder")
 

@@ -41,7 +41,7 @@ from demos.tables import print_table
 
 def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, images=10, starts=10, method: Literal["lbfgs", "adam"] = "lbfgs",
          iterations=1500, prior=0.2, seed=0, out="runs/inversion", resume=False):
-    """Train the GAN if there is none, invert images, compare what the starts found.
+    """Train the GAN, unless --run names one, invert images, compare what the starts found.
 
     run: the folder of a finished run of gan; without it a WGAN-GP is trained here
     data: what that is trained on; a run has its own

@@ -31,8 +31,9 @@ from tinygen.nn import Tanh
 from tinygen.progress import Progress
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.tables import print_table
-from demos.vae_training import load_model, one_of, rows
+from demos.vae_training import one_of, rows
 
 
 def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, samples=500, images=1000, hidden=(200, 200), latent=50, batch_size=20,
@@ -45,12 +46,14 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
     images: test images in the final estimate, at most all
     hidden: widths of the encoder's hidden layers; the decoder has them in reverse
     latent: numbers in the code
-    batch_size: images in a training step
     lr: the learning rate of Adam at the start
     floor: and at the end; it falls along half a cosine
     every: epochs between two points of the curve
     """
     settings = dict(locals())
+    unknown = [name for name in models if name not in ("vae", "iwae")]
+    if unknown:
+        raise ValueError(f"iwae: there is no model {unknown[0]!r}; there are vae and iwae")
     if images < 1:
         raise ValueError(f"iwae: images = {images} must be at least 1: the estimate is a mean over test images")
     objectives = {"vae": lambda model, x: losses.beta_vae(*model.terms(x)).loss,
@@ -81,7 +84,7 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
         table[name] = run.results
         measured = [row for row in run.history if "test NLL, 50 samples" in row]
         curves[name] = [row["test NLL, 50 samples"] for row in measured]
-        model = load_model(run.out, DenseVAE(tuple(hidden), latent, Tanh))
+        model = load_weights(run.out, DenseVAE(tuple(hidden), latent, Tanh))
         pictures |= {f"{name}: reconstructions": model.reconstruct(test[:10]), f"{name}: samples": model.sample(10)}
     print_table(table, "model")
     with overview as run:

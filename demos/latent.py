@@ -26,8 +26,9 @@ from tinygen.nn import Tanh
 from tinygen.training import Run
 
 from demos import echo, vae_digits, vae_sweep, vae_variants
+from demos.finished import load_weights
 from demos.tables import print_table
-from demos.vae_training import load_model, rows
+from demos.vae_training import rows
 
 BUILD = {
     "vae": lambda s: SheetVAE(s["hidden_layers"]),
@@ -107,7 +108,7 @@ def read_run(folder, demo=None):
     demo = demo or (words[words.index("demos") + 1] if "demos" in words[:-1] else "")
     if demo not in BUILD or config["settings"].get("kind") == "conditional":
         raise ValueError(f"latent: {folder} was written by {config['command']!r}; this demo reads unconditional models of {', '.join(BUILD)}")
-    return load_model(folder, BUILD[demo](config["settings"])), config["settings"]["data"]
+    return load_weights(folder, BUILD[demo](config["settings"])), config["settings"]["data"]
 
 
 def draw(model, train, count):

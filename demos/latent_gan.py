@@ -1,6 +1,4 @@
 """The GAN whose latent space the demos of sheet 000 explore: a small WGAN-GP trained on the spot, or a finished run of `demos gan`."""
-import json
-import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +12,9 @@ from tinygen.models.mlp import mlp
 from tinygen.optim import linear_decay
 from tinygen.training import Run
 
+from demos.finished import load_weights, settings_of
 from demos.gan_settings import Settings
-from demos.gan_training import Game, load_average
+from demos.gan_training import Game
 
 SETTINGS = Settings(epochs=0, batch_size=64, lr=1e-3, betas=(0.5, 0.9), critic_steps=3)
 
@@ -64,7 +63,7 @@ def random_batches(images, rng, scale):
 
 
 def train_latent_gan(folder, settings, *, data, z_dim, steps, seed, resume=False):
-    """Train the small WGAN-GP for `steps` updates of its generator, in a run of its own in `folder`; nothing to do where it is finished."""
+    """Train the small WGAN-GP for `steps` updates of its generator, in a run of its own in `folder`; with `resume`, nothing where it is finished."""
     with Run(folder, settings, resume=resume) as run:
         tg.manual_seed(seed)
         images, rng, game = tgdata.load(data, "train")[0], np.random.default_rng(seed), small_game(z_dim)
@@ -91,16 +90,12 @@ def trained_gan(run, out, settings, *, data, z_dim, steps, seed, resume):
 def read_gan(folder):
     """The LatentGAN that a finished run of `demos gan`, or of a demo that trains its own, left in `folder`.
 
-    Raises FileNotFoundError where there is none.
+    Raises FileNotFoundError where there is none, ValueError where there is another run.
     """
-    folder = Path(folder)
-    for name in ("config.json", "average.npz"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} holds no {name}: --run takes the folder of a finished GAN, as python -m demos gan leaves in runs/gan")
-    settings = json.loads((folder / "config.json").read_text())["settings"]
+    settings = settings_of(folder, "data", files=("average.npz",), what="GAN of images, as python -m demos gan leaves in runs/gan")
     if "arch" not in settings and "z_dim" not in settings:
-        raise ValueError(f"{folder} was not written by a GAN of images; its settings are {shlex.join(settings)}")
+        raise ValueError(f"{folder} was not written by a GAN of images; its settings are {', '.join(settings)}")
     architecture = ARCHITECTURES[settings["arch"]] if "arch" in settings else small_architecture(settings["z_dim"])
     image = tgdata.load(settings["data"], "test")[0].shape[1:]
-    generator = load_average(folder, architecture.generator(architecture.z_dim, image))
+    generator = load_weights(folder, architecture.generator(architecture.z_dim, image), "average")
     return LatentGAN(generator, architecture, settings["data"])

@@ -26,9 +26,10 @@ from tinygen.metrics import load_judge
 from tinygen.models.vae import SheetVAE
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.latent_gan import read_gan, train_latent_gan
 from demos.tables import print_table
-from demos.vae_training import load_model, rows, train_vae
+from demos.vae_training import rows, train_vae
 
 LIMITS = (-3.0, 3.0)
 
@@ -76,21 +77,21 @@ def main(*, data="mnist-mini", epochs=40, steps=2000, side=40, iterations=100, s
 
 
 def vae_decoder(out, settings, data, epochs, seed, resume):
-    """The decoder of a VAE with two latent dimensions, sheet 001's, to pixels in [0, 1]; trained in `out` if it is not there yet."""
+    """The decoder of a VAE with two latent dimensions, sheet 001's, to pixels in [0, 1]; trained in `out`; with `resume`, only what is not there yet."""
     train, test = (rows(tgdata.load(data, split)[0]) for split in ("train", "test"))
     with Run(out, settings, resume=resume) as run:
         tg.manual_seed(seed)
         for _ in train_vae(run, SheetVAE(), train, epochs=epochs, seed=seed, test=test):
             pass
         run.finish()
-    model = load_model(out, SheetVAE())
+    model = load_weights(out, SheetVAE())
     return lambda z: model.mean(model.decode(z))
 
 
 @tg.no_grad()
 def judged(decoder, judge, plane):
     """(class, confidence) of the image of every code."""
-    images = (decoder(tg.tensor(plane)).numpy().reshape(-1, 1, 28, 28) * 255).round().astype(np.uint8)
+    images = tgdata.to_bytes(decoder(tg.tensor(plane)).numpy().reshape(-1, 1, 28, 28))
     return judge.predict(images), judge.confidence(images)
 
 

@@ -34,7 +34,7 @@ SHOWN = 9                               # images in a strip
 
 def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, pairs=20, segments=32, iterations=60, starts=4, prior=1.0, seed=0,
          out="runs/paths", resume=False):
-    """Train the GAN if there is none, invert pairs of test images, find the paths and measure them.
+    """Train the GAN, unless --run names one, invert pairs of test images, find the paths and measure them.
 
     run: the folder of a finished run of gan; without it a WGAN-GP is trained here
     data: what that is trained on; a run has its own

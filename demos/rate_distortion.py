@@ -29,8 +29,9 @@ from tinygen.models.vae import DenseVAE
 from tinygen.training import Run
 
 from demos.descent import minimise
+from demos.finished import load_weights
 from demos.tables import print_table
-from demos.vae_training import load_model, one_of, rows, train_vae
+from demos.vae_training import one_of, rows, train_vae
 
 SOURCES = np.array([4.0, 2.0, 1.0, 0.25])
 
@@ -42,7 +43,6 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
     betas: the weights of the rate
     hidden: units of the one hidden layer of encoder and of decoder
     latent: numbers in the code
-    batch_size: images in a training step
     lr: the learning rate of Adam, which falls to a hundredth along half a cosine
     """
     settings = dict(locals())
@@ -69,7 +69,7 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
                 "-ELBO": last["test -ELBO"], "active units": last["active units"],
                 "bits per pixel": losses.bits_per_dimension(last["test -ELBO"], test.shape[1])})
         table[f"{beta:g}"] = run.results
-        model = load_model(run.out, DenseVAE((hidden,), latent))
+        model = load_weights(run.out, DenseVAE((hidden,), latent))
         pictures |= {rf"$\beta$ = {beta:g}": model.reconstruct(shown), rf"$\beta$ = {beta:g}, prior": model.generate(noise)}
     print_table(table, "beta")
 

@@ -15,14 +15,14 @@ from tinygen.figures import line_panels
 from tinygen.training import Run
 
 
-def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, outer=120, seed=0, out="runs/regularisation"):
+def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch_size=10, outer=120, seed=0, out="runs/regularisation"):
     """Run the three studies, print their numbers, draw their figures.
 
     images: number of training images for the study of weight decay
     epochs: passes over them
     eta: learning rate
     decay: lambda, the weight of 1/(2n) sum w^2 in the cost
-    batch: mini-batch size m
+    batch_size: images in a mini-batch, m
     outer: steps of the learned hyper-parameters, each through a whole training
     """
     settings = locals()
@@ -34,12 +34,12 @@ def main(*, images=1000, epochs=30, eta=0.5, decay=5.0, batch=10, outer=120, see
         print(f"least squares: autograd off by {errors[0]:.1e}, central differences by {errors[1]:.1e}")
         run.figure("finite-differences", differences_figure(x, w, y))
 
-        studies = {cost: weight_decay(cost, images, epochs, eta, decay, batch, seed) for cost in ("quadratic", "cross-entropy")}
+        studies = {cost: weight_decay(cost, images, epochs, eta, decay, batch_size, seed) for cost in ("quadratic", "cross-entropy")}
         for cost, study in studies.items():
             print(f"weight decay, {cost}: epoch 1 multiplies the weights by {study.factor[0]:.4f}, exp(-eta lambda/m) = "
-                  f"{math.exp(-eta * decay / batch):.4f}; decay / gradient {study.ratio[0]:.1f} at first, {study.ratio[-1]:.2f} at last; "
+                  f"{math.exp(-eta * decay / batch_size):.4f}; decay / gradient {study.ratio[0]:.1f} at first, {study.ratio[-1]:.2f} at last; "
                   f"final rms weight {study.rms[-1]:.4f}, 1/sqrt(weights) = {study.count ** -0.5:.4f}")
-        run.figure("weight-decay", weight_decay_figure(studies, math.exp(-eta * decay / batch)))
+        run.figure("weight-decay", weight_decay_figure(studies, math.exp(-eta * decay / batch_size)))
 
         problem = RidgeProblem(seed)
         paths = {"lambda, validation": learn_hyperparameters(problem, learn_eta=False, outer=outer, eta=0.5),

@@ -52,8 +52,8 @@ from tinygen.nn import ExponentialMovingAverage
 from tinygen.optim import Adam, linear_decay
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.gan import generate, train_discriminator
-from demos.gan_training import load_average
 from demos.latent_gan import LatentGAN, random_batches, small_generator
 from demos.paths import held_out_pairs
 from demos.tables import print_table
@@ -69,7 +69,7 @@ def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, ite
     """Train the same GAN without and with the term, once for each seed; measure paths and samples of both.
 
     data: digits: mnist-mini or mnist
-    weight: of U in the generator's loss at the start of training, from where it falls to 0
+    weight: of U in the generator's loss: it rises from 0 to nine tenths of this in the first tenth of the training, then falls to 0
     steps: updates of the generator
     pairs: of test images, each of two different classes
     starts: noise that every inversion begins from
@@ -85,7 +85,7 @@ def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, ite
         for name in ("without", "with"):
             folder = Path(out) / f"{name}-{seed}"
             train(folder, data=data, weight=weight if name == "with" else 0.0, steps=steps, seed=seed, resume=resume)
-            gan = LatentGAN(load_average(folder, ARCHITECTURE.generator(NOISE, (1, 28, 28))), ARCHITECTURE, data)
+            gan = LatentGAN(load_weights(folder, ARCHITECTURE.generator(NOISE, (1, 28, 28)), "average"), ARCHITECTURE, data)
             tg.manual_seed((seed, 1))
             rows[name, seed] = measure(gan, held_out_pairs(gan, pairs, np.random.default_rng(0)), starts=starts, iterations=iterations, segments=segments)
             shown[name, seed] = generate(gan.generator, ARCHITECTURE, gan.draw(samples))
@@ -225,12 +225,7 @@ def measure(gan, pairs, *, starts, iterations, segments):
     images, at = lambda z: generate(generator.synthesis, ARCHITECTURE, z), np.linspace(0, segments, SHOWN).round().astype(int)
     return Measured(path.energy, relative, straight, own=shortest(*own)[1], error=found.loss.min(axis=1).reshape(2, -1).mean(axis=0) / x_a[0].size,
                     distance=np.linalg.norm(z_a - z_b, axis=1), middle=images(path.nodes[:, segments // 2]),
-                    strips=[images(nodes[at]) for nodes in path.nodes[:4]], ends=list(zip(as_bytes(x_a[:4]), as_bytes(x_b[:4]))))
-
-
-def as_bytes(x):
-    """Floats in [-1, 1] as uint8."""
-    return ((x + 1) * 127.5).round().astype(np.uint8)
+                    strips=[images(nodes[at]) for nodes in path.nodes[:4]], ends=list(zip(tgdata.to_bytes(x_a[:4], (-1, 1)), tgdata.to_bytes(x_b[:4], (-1, 1)))))
 
 
 def summary(row):

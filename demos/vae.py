@@ -5,7 +5,7 @@ own setting, its first 10,000 training images of MNIST for 200 epochs, is
 
     python -m demos vae --data mnist
 
-without it, the 6,000 digits in the package are used. Measured: minus the ELBO is 132.6 nats on the 10,000 training images and 157.1 on the
+without `--data mnist`, the 6,000 digits in the package are used. Measured: minus the ELBO is 132.6 nats on the 10,000 training images and 157.1 on the
 test set.
 """
 from typing import Literal
@@ -31,7 +31,6 @@ def main(*, data="mnist-mini", images=10_000, epochs=200, hidden_layers=1, estim
     hidden_layers: of the decoder, 1 or 2, as the sheet's text can be read in two ways
     estimator: eq1 takes the KL in closed form, eq2 samples all terms (the sheet's question 2c), path is eq2 with gradients
         through the sample alone
-    batch_size: images in a training step
     lr: the learning rate of Adam
     every: epochs between two pictures of samples
     """

@@ -29,7 +29,6 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
 
     hidden: units of the one hidden layer of encoder and of decoder
     latent: numbers in the code
-    batch_size: images in a training step
     lr: the learning rate of Adam
     seeds: one run each, in OUT/seed-N
     """

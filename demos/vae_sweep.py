@@ -29,8 +29,9 @@ from tinygen.metrics import frechet_score, load_judge
 from tinygen.models.vae import ConvVAE, DenseVAE
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.tables import print_table
-from demos.vae_training import load_model, rows, train_vae
+from demos.vae_training import rows, train_vae
 
 BASE = {"latent": 20, "width": 400, "beta": 1.0, "layers": "dense"}
 CHANGES = [{}, {"latent": 2}, {"latent": 10}, {"latent": 50}, {"width": 200}, {"width": 800}, {"beta": 0.3}, {"beta": 3.0}, {"layers": "conv"}]
@@ -39,7 +40,6 @@ CHANGES = [{}, {"latent": 2}, {"latent": 10}, {"latent": 50}, {"width": 200}, {"
 def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu", seed=0, out="runs/vae_sweep", resume=False):
     """Train the nine VAEs and print the table.
 
-    batch_size: images in a training step
     lr: the learning rate of Adam
     """
     settings = dict(locals())
@@ -60,9 +60,9 @@ def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu
             last = run.history[-1]
             run.finish(**{"-ELBO": last["test -ELBO"], "distortion": last["test distortion"], "rate": last["test rate"],
                           "active units": losses.active_units(model.codes(test)), "parameters": model.count_parameters()})
-        model = load_model(run.out, build(chosen))
+        model = load_weights(run.out, build(chosen))
         tg.manual_seed(seed)
-        samples[name] = np.rint(255 * model.sample(len(test))).astype(np.uint8).reshape(-1, 1, 28, 28)
+        samples[name] = tgdata.to_bytes(model.sample(len(test))).reshape(-1, 1, 28, 28)
         table[name] = {**run.results, "Fréchet distance": float(frechet_score(judge.features(samples[name]), real))}
         pictures[name] = rows(samples[name][:12])
     print_table(table, "change")

@@ -1,6 +1,4 @@
-"""What the studies of VAEs share: the training loop, which `demos/vae.py` has written out, and the weights of finished runs."""
-from pathlib import Path
-
+"""What the studies of VAEs share: the training loop, which `demos/vae.py` has written out."""
 import numpy as np
 
 import tinygen as tg
@@ -22,12 +20,6 @@ def one_of(settings, **chosen):
     """
     swept = {name + "s" for name in chosen}
     return {name: value for name, value in settings.items() if name not in swept} | chosen
-
-
-def load_model(folder, model):
-    """`model` with the weights that a finished run left in `folder`."""
-    with np.load(Path(folder) / "model.npz") as weights:
-        return model.load_state_dict(weights)
 
 
 def train_vae(run, model, images, labels=None, *, epochs, batch_size=128, lr=1e-3, floor=None, seed=0, device="cpu", beta=1.0,

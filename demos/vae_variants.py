@@ -20,9 +20,10 @@ from tinygen.models.priors import MixturePriorVAE, VampVAE
 from tinygen.models.vae import ConditionalVAE, ConvVAE, DenseVAE, GaussianVAE
 from tinygen.training import Run
 
+from demos.finished import load_weights
 from demos.iwae import nll
 from demos.tables import print_table
-from demos.vae_training import load_model, one_of, rows, train_vae
+from demos.vae_training import one_of, rows, train_vae
 
 KINDS = ("Bernoulli", "Gaussian, sigma 0.3", "Gaussian, sigma learned", "convolutional", "conditional", "InfoVAE", "mixture prior", "VampPrior")
 
@@ -36,7 +37,6 @@ def main(*, data="mnist-mini", epochs=10, kinds=KINDS, hidden=200, latent=10, co
     latent: numbers in the code
     components: of the learned priors
     samples: importance samples for each test image
-    batch_size: images in a training step
     lr: the learning rate of Adam
     """
     settings = dict(locals())
@@ -62,7 +62,7 @@ def main(*, data="mnist-mini", epochs=10, kinds=KINDS, hidden=200, latent=10, co
                        **{"NLL": nll(model, test, samples, *given).mean(), "active units": losses.active_units(model.codes(test, *given)),
                           "MMD^2 to the prior": apart})
         table[kind] = run.results
-        model = load_model(run.out, build(kind, hidden, latent, components))
+        model = load_weights(run.out, build(kind, hidden, latent, components))
         tg.manual_seed(seed)
         pictures[f"{kind}: reconstructions"] = model.reconstruct(shown, *(g[:10] for g in given))
         pictures[f"{kind}: samples"] = model.sample(10, *(np.arange(10) for _ in given))

@@ -1,4 +1,4 @@
-"""VAE, GAN and conditional GAN on clothes side by side: what each can do and the other cannot [002.5]
+"""VAE, GAN and conditional GAN on clothes side by side: what each can do and the other cannot [002.5.6]
 
     python -m demos vae_vs_gan                                                        trains all three, small
     python -m demos vae_vs_gan --data fashion-mnist --vae runs/vae_digits/seed-1 --gan runs/conditional_gan
@@ -16,9 +16,7 @@ the error is the sum over pixels, the mean of 20 test images:
     conditional GAN             .175     42.2       .895    .235       .931           .021           7.92
     real test images                                                  1.000           .023
 """
-import json
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -34,10 +32,10 @@ from tinygen.models.vae import DenseVAE, evaluate
 from tinygen.training import Run
 
 from demos import conditional_gan, vae_digits
+from demos.finished import load_weights, settings_of
 from demos.gan import generate
-from demos.gan_training import load_average
 from demos.tables import print_table
-from demos.vae_training import load_model, rows
+from demos.vae_training import rows
 
 
 def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None, epochs=20, samples=1000, inverted=20, starts=4, steps=200, device="cpu",
@@ -62,8 +60,8 @@ def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None,
         tg.manual_seed(seed)
         test, judge = tgdata.load(data, "test")[0], load_judge(data)
         wanted = np.arange(samples) % 10
-        model, architecture, plain, conditional = load_models(vae, gan)
-        makers = {"VAE": lambda n: pixels(model.sample(n)).reshape(n, *test.shape[1:]), "GAN": lambda n: generate(plain, architecture, architecture.draw(n)),
+        model, architecture, plain, conditional = load_models(vae, gan, data)
+        makers = {"VAE": lambda n: tgdata.to_bytes(model.sample(n)).reshape(n, *test.shape[1:]), "GAN": lambda n: generate(plain, architecture, architecture.draw(n)),
                   "conditional GAN": lambda n: generate(conditional, architecture, architecture.draw(n), wanted[:n])}
         real = judge.features(test[:samples])
         table, made = {}, {"real": test[:samples]}
@@ -104,19 +102,18 @@ def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None,
         run.finish(**{f"{what}, {name}": value for name, row in table.items() for what, value in row.items()})
 
 
-def load_models(vae, gan):
-    """(VAE, architecture of the GANs, plain generator, conditional generator), as the runs in the two folders left them."""
-    settings = {folder: json.loads((Path(folder) / "config.json").read_text())["settings"] for folder in (vae, gan)}
+def load_models(vae, gan, data):
+    """(VAE, architecture of the GANs, plain generator, conditional generator), as the runs in the two folders left them. Raises for other folders."""
+    settings = {vae: settings_of(vae, "hidden", "latent", what="run of vae_digits"),
+                gan: settings_of(gan, "arch", "embedding", files=("plain_average.npz", "conditional_average.npz"), what="run of conditional_gan")}
+    for folder in (vae, gan):
+        if settings[folder]["data"] != data:
+            raise ValueError(f"vae_vs_gan: {folder} was trained on {settings[folder]['data']}, and is to be judged on {data}; say --data {settings[folder]['data']}")
     architecture = ARCHITECTURES[settings[gan]["arch"]]
     plain = architecture.generator(architecture.z_dim)
     conditional = ConditionalGenerator(architecture.z_dim, 10, settings[gan]["embedding"], body=architecture.generator)
-    return (load_model(vae, DenseVAE((settings[vae]["hidden"],), settings[vae]["latent"])), architecture,
-            load_average(gan, plain, "plain_average"), load_average(gan, conditional, "conditional_average"))
-
-
-def pixels(images):
-    """Floats in [0, 1] as uint8."""
-    return (images * 255).round().astype(np.uint8)
+    return (load_weights(vae, DenseVAE((settings[vae]["hidden"],), settings[vae]["latent"])), architecture,
+            load_weights(gan, plain, "plain_average"), load_weights(gan, conditional, "conditional_average"))
 
 
 def sharpness(images):

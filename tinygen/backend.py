@@ -78,7 +78,7 @@ def module_of(device):
     try:
         import cupy
     except ImportError:
-        raise ValueError('device "cuda" needs CuPy, which is not installed: pip install "tinygen[cuda]", '
+        raise ValueError('device "cuda" needs CuPy, which is not installed: pip install ".[cuda]" in the folder of tinygen, '
                          'or use device "cpu"') from None
     if not cupy.cuda.is_available():
         raise ValueError('device "cuda": CuPy is installed but finds no GPU or driver; use device "cpu"')

@@ -150,6 +150,8 @@ def initialisation():
     yield check("largest |weight| of 600,000, against sqrt(6 / 300)", np.abs(weight).max(), math.sqrt(6 / 300), 1e-5)
     yield check("their variance, against 2 / fan_in", weight.var(), 2 / 300, 5e-5)
     yield check("biases", layer.bias.numpy(), 0)
+    yield check("GNet(64): largest |weight| of its linear layer, against sqrt(6 / 64)", np.abs(gan_models.GNet(64)[0].weight.numpy()).max(),
+                math.sqrt(6 / 64), 1e-3)
     h = np.random.default_rng(0).standard_normal((500, 300))
     out = np.maximum(h @ weight.T, 0)
     yield check("second moment after the layer and a ReLU, over that before", (out ** 2).mean() / (h ** 2).mean(), 1.0, 0.02)

@@ -7,10 +7,11 @@ from scipy.special import erfinv
 import tinygen as tg
 from demos import divergences as sliding
 from demos.descent import minimise
+from demos.finished import load_weights
 from demos.rate_distortion import mean_image_distortion
-from demos.vae_training import load_model
 from tinygen import divergences as dv
 from tinygen.models.autoencoders import DenseAutoencoder
+from tinygen.models.corruption import gaussian_noise
 
 from .grids import GRID, normal, normal_nodes
 from .questions import check, drawing, holds, less, note, question
@@ -31,7 +32,7 @@ def no_identity():
     x -= x.mean(axis=0)
 
     def fitted(width, noise=0.0, sparsity=0.0):
-        """(W2 W1 or the loss terms) of a linear autoencoder 6 -> width -> 6 at its optimum; noise enters in expectation."""
+        """W2 W1 of a linear autoencoder 6 -> width -> 6 at its optimum; noise enters in expectation."""
         def loss(first, second):
             through = first @ second
             error = ((x @ through - x) ** 2).sum() * (1.0 / len(x)) + (through ** 2).sum() * noise ** 2
@@ -75,7 +76,8 @@ def corruption():
 
     rng = np.random.default_rng(0)
     clean = tg.data.parabola(400, rng).astype(np.float64)
-    corrupted = clean + 0.15 * rng.standard_normal(clean.shape)
+    tg.manual_seed(0)
+    corrupted = gaussian_noise(clean, 0.15)
     yield check("y = x^2, s = 0.15: variance of what was added to 400 points", (corrupted - clean).var(), 0.15 ** 2, 0.003)
     curve = np.stack([np.linspace(-1, 1, 2001), np.linspace(-1, 1, 2001) ** 2], axis=1)
     weight = np.exp(-((corrupted[:, None] - curve) ** 2).sum(-1) / (2 * 0.15 ** 2))
@@ -94,7 +96,7 @@ def two_dimensions():
     run into each other, and so do 3, 5 and 8. The codes fill no prescribed shape, there are gaps between them that
     decode to nothing, and two numbers are too few to keep ten classes apart; but more than two principal components
     give."""
-    run = trained("autoencoder", {"epochs": 5})
+    run = latest("autoencoder", data="mnist") or trained("autoencoder", {"epochs": 5}, data="mnist-mini")
     yield note(run.origin)
     yield note(reported(run))
     found = run.results
@@ -103,7 +105,7 @@ def two_dimensions():
     yield less("accuracy of the five nearest neighbours in the plane: PCA against the autoencoder", found["PCA 5-NN accuracy"],
                found["5-NN accuracy"])
     yield check("a linear autoencoder of width 2 minus PCA, squared error", found["linear autoencoder minus PCA"], 0, 1e-3)
-    model = load_model(run.folder, DenseAutoencoder(tuple(run.settings["hidden"])))
+    model = load_weights(run.folder, DenseAutoencoder(tuple(run.settings["hidden"])))
     pixels, labels = tg.data.load(run.settings["data"], "test")
     codes = model.codes(pixels[:1000].reshape(-1, 784))
     labels = labels[:1000]

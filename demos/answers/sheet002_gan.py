@@ -126,7 +126,7 @@ def conditional():
     """Both players are told the label y: min over G, max over D of E log D(x, y) + E log(1 - D(G(z, y), y)). A sharp
     trouser under the label "shirt" is now a fake, so G must obey. At the optimum D*(x, y) = p(x|y) / (p(x|y) +
     p_G(x|y)), and p_G(x|y) = p(x|y) for every y."""
-    run = latest("conditional_gan") or latest("cgan")
+    run = latest("conditional_gan")
     yield note(run.origin + ": " + reported(run) if run else "there is no finished run of a conditional GAN")
     rng = np.random.default_rng(0)
     p, q = rng.dirichlet(np.ones(6), (2, 3))                        # p(x|y), p_G(x|y) for three labels, on six points

@@ -56,14 +56,14 @@ def wasserstein_gan():
 
 
 def cifar(model="vae", change="none"):
-    """The newest finished run on CIFAR-10 of that model and change, or None."""
-    return latest("cifar", data="cifar-10", model=model, change=change)
+    """The newest finished run on CIFAR-10 of that model and change, with FIDs and probe, or None."""
+    return latest("cifar", data="cifar-10", model=model, change=change, fid=True, probe=True)
 
 
 def best_change(model):
     """The finished run on CIFAR-10 with the change of task III whose probe is most accurate, or None."""
     runs = [run for change in ("beta", "mmd", "denoise", "rotation", "contrast") if (run := cifar(model, change))]
-    return max(runs, key=lambda run: run.results.get("probe accuracy", 0), default=None)
+    return max(runs, key=lambda run: run.results["probe accuracy"], default=None)
 
 
 def described(run, what):

@@ -60,4 +60,4 @@ def test_without_a_gpu_one_line_says_so(monkeypatch, tmp_path, capsys):
     assert error.count("\n") == 1 and "finds no GPU or driver" in error
     monkeypatch.setitem(importlib.import_module("sys").modules, "cupy", None)
     assert run(["vae", "--device", "cuda", "--out", str(tmp_path / "run")]) == 2
-    assert 'pip install "tinygen[cuda]"' in capsys.readouterr().err
+    assert 'pip install ".[cuda]"' in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_a_folder_without_a_gan_is_one_line(tmp_path, capsys):
         assert "holds no config.json" in error and error.count("\n") == 1
     (tmp_path / "config.json").write_text('{"settings": {"betas": [1]}}')
     (tmp_path / "average.npz").touch()
-    with pytest.raises(ValueError, match="not written by a GAN of images"):
+    with pytest.raises(ValueError, match="it is not a GAN of images"):
         latent_gan.read_gan(tmp_path)
 
 

@@ -164,7 +164,7 @@ def test_vae_sweep(tmp_path, monkeypatch):
     (["vae_digits", "--latent", "0"], "latent = 0"),
     (["rate_distortion", "--betas", "-1"], "beta = -1.0 is negative"),
     (["echo", "--batch-size", "50"], "too few to echo"),
-    (["iwae", "--images", "0"], "images = 0 must be at least 1"),
+    (["iwae", "--images", "0"], "argument --images: 0 must be 1 or more"),
     (["echo", "--models", "vea"], "there is no model 'vea'"),
     (["vae_variants", "--kinds", "Laplace"], "there is no kind 'Laplace'"),
     (["latent", "--run", "nowhere"], "holds no config.json"),

@@ -58,6 +58,13 @@ def to_float(images, scale=(0, 1)):
     return x
 
 
+def to_bytes(images, scale=(0, 1)):
+    """Float images in [0, 1] or [-1, 1] as uint8, rounded, what lies outside cut off: to_bytes(to_float(x, scale), scale) = x."""
+    _check_scale("to_bytes", scale)
+    low, high = scale
+    return np.clip((images - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8)
+
+
 def binarize(images, rng):
     """float32 zeros and ones, drawn with the generator `rng`: a pixel x of uint8 images is 1 with probability x / 255, one of
     float images, in [0, 1], with probability x. A test set is binarised once: binarize(images, np.random.default_rng(seed))."""
