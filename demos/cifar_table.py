@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+import tinygen as tg
 from tinygen import data as tgdata
 from tinygen import figures
 from tinygen.models.cifar import CifarVAE, as_cifar
 from tinygen.training import Run
 
+from demos.cifar import rebuilt
 from demos.finished import load_weights, settings_of
 from demos.tables import print_table
 
@@ -36,8 +38,9 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
         shown = np.ascontiguousarray(test)
         rebuilt, samples = {"originals": tgdata.to_float(shown)}, {}
         for folder in runs:
+            tg.manual_seed(0)
             autoencoder = load_autoencoder(folder, settings[folder])
-            rebuilt[names[folder]], samples[names[folder]] = autoencoder.reconstruct(shown), autoencoder.sample(10)
+            rebuilt[names[folder]], samples[names[folder]] = rebuilt(autoencoder, shown), autoencoder.sample(10)
         run.figure("reconstructions", figures.image_rows(rebuilt, title="Test images and their reconstructions"))
         run.figure("samples", figures.image_rows(samples, title="Codes from the prior"))
         (Path(out) / "comments.txt").write_text("\n".join(comments) + "\n")
