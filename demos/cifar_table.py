@@ -36,12 +36,12 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
     with Run(out, {"runs": list(runs)}) as run:
         test = as_cifar(tgdata.load(settings[runs[0]]["data"], "test")[0][:10])
         shown = np.ascontiguousarray(test)
-        rebuilt, samples = {"originals": tgdata.to_float(shown)}, {}
+        again, samples = {"originals": tgdata.to_float(shown)}, {}
         for folder in runs:
             tg.manual_seed(0)
             autoencoder = load_autoencoder(folder, settings[folder])
-            rebuilt[names[folder]], samples[names[folder]] = rebuilt(autoencoder, shown), autoencoder.sample(10)
-        run.figure("reconstructions", figures.image_rows(rebuilt, title="Test images and their reconstructions"))
+            again[names[folder]], samples[names[folder]] = rebuilt(autoencoder, shown), autoencoder.sample(10)
+        run.figure("reconstructions", figures.image_rows(again, title="Test images and their reconstructions"))
         run.figure("samples", figures.image_rows(samples, title="Codes from the prior"))
         (Path(out) / "comments.txt").write_text("\n".join(comments) + "\n")
         run.finish(**{f"{name}, {folder}": value for folder, row in table.items() for name, value in row.items()
