@@ -103,5 +103,5 @@ def main(*, data="fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet
         print_table(table, "class")
         print(f"the conditional generator makes what it is asked for in {agreement.mean():.2%} of {samples:,} samples, by the {judge}; "
               f"total variation from uniform {class_abundance(real).total_variation:.3f} for what it says of the real test images")
-        run.figure("abundance", figures.class_abundance(counts, names, title=f"Classes, as seen by the {judge}"))
+        run.figure("abundance", figures.class_shares(counts, names, title=f"Classes, as seen by the {judge}"))
         run.finish(**results)

@@ -103,13 +103,12 @@ def differences_figure(x, w, y):
 class DecayStudy(NamedTuple):
     """Per epoch, as arrays: factor by which the norm of all weights changed; ratio of the sum of the decay steps to the sum of the
     gradient steps, as norms; step_ratio, the mean ratio of single steps; rms of the weights at the end; share of saturated hidden
-    neurons; training accuracy. count: the number of weights."""
+    neurons. count: the number of weights."""
     factor: np.ndarray
     ratio: np.ndarray
     step_ratio: np.ndarray
     rms: np.ndarray
     saturated: np.ndarray
-    accuracy: np.ndarray
     count: int
 
 
@@ -135,7 +134,7 @@ def weight_decay(cost="quadratic", images=1000, epochs=30, eta=0.5, decay=5.0, b
     for _ in range(epochs):
         before = [w.numpy().copy() for w in weights]
         decayed = [np.zeros_like(b) for b in before]
-        ratios, saturated, right = [], [], 0
+        ratios, saturated = [], []
         for index in rng.permutation(images).reshape(-1, batch):
             activity = tg.sigmoid(hidden(tg.tensor(x[index])))
             logits, wanted = output(activity), targets[index]
@@ -149,13 +148,12 @@ def weight_decay(cost="quadratic", images=1000, epochs=30, eta=0.5, decay=5.0, b
                 total += step
             ratios.append(norm(steps) / (eta * norm([g.numpy() for g in gradients[:2]])))
             saturated.append(np.mean(np.abs(activity.numpy() - 0.5) > 0.45))
-            right += int((logits.numpy().argmax(1) == wanted.argmax(1)).sum())
             shrink.step(gradients[:2])
             free.step(gradients[2:])
         after = [w.numpy() for w in weights]
         moved = [b - a - d for b, a, d in zip(before, after, decayed)]              # what the gradient steps added up to
         rows.append((norm(after) / norm(before), norm(decayed) / norm(moved), np.mean(ratios), norm(after) / math.sqrt(count),
-                     np.mean(saturated), right / images))
+                     np.mean(saturated)))
     return DecayStudy(*(np.array(column) for column in zip(*rows)), count)
 
 

@@ -97,7 +97,7 @@ def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None,
         run.figure("samples_of_each", figures.image_rows({name: images[:12] for name, images in made.items()}, title="samples"))
         run.figure("reconstructions", figures.image_rows({name: np.clip(images[:12], 0, 1) for name, images in rebuilt.items()},
                                                          title="reconstructions: by the encoder, and by searching for the code"))
-        run.figure("abundance", figures.class_abundance({name: np.bincount(judge.predict(images), minlength=10) for name, images in made.items()},
+        run.figure("abundance", figures.class_shares({name: np.bincount(judge.predict(images), minlength=10) for name, images in made.items()},
                                                         tgdata.class_names(data), title=f"classes, as seen by the {judge}"))
         run.finish(**{f"{what}, {name}": value for name, row in table.items() for what, value in row.items()})
 

@@ -161,7 +161,7 @@ def abundance():
     yield less("Fréchet distance on 20 principal axes of the pixels (not FID): conditional against plain", scores["conditional"],
                scores["plain"])
     counts = {name: np.round(share.shares * share.count).astype(int) for name, share in shares.items()}
-    yield drawing("abundance", lambda: tg.figures.class_abundance(counts, tg.data.class_names("fashion-mini")))
+    yield drawing("abundance", lambda: tg.figures.class_shares(counts, tg.data.class_names("fashion-mini")))
 
 
 @question("002.5.6", "GAN and VAE compared")

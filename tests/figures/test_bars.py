@@ -17,8 +17,8 @@ def test_bars_stand_side_by_side_and_carry_their_values():
     assert [text.get_text() for text in ax.texts] == ["1", "2", "3", "4"]
 
 
-def test_class_abundance_is_in_percent_with_binomial_errors():
-    ax = figures.class_abundance({"GAN": [20, 30, 50]}, ["a", "b", "c"]).axes[0]
+def test_class_shares_are_in_percent_with_binomial_errors():
+    ax = figures.class_shares({"GAN": [20, 30, 50]}, ["a", "b", "c"]).axes[0]
     assert np.allclose(heights(ax), [20, 30, 50])
     (whiskers,) = ax.containers[0].lines[2]
     lengths = [segment[1, 1] - segment[0, 1] for segment in whiskers.get_segments()]
@@ -30,11 +30,11 @@ def test_class_abundance_is_in_percent_with_binomial_errors():
     (lambda: figures.bar_chart({"a": [1, 2]}, ["x"], ylabel="h"), ValueError, r"groups\['a'\] has shape \(2,\); it must be \(1,\)"),
     (lambda: figures.bar_chart({}, ["x"], ylabel="h"), ValueError, "groups is empty"),
     (lambda: figures.bar_chart({"a": [1]}, ["x"], ylabel="h", errors={"b": [1]}), ValueError, "give all or none"),
-    (lambda: figures.class_abundance({"a": [0.2, 0.8]}), TypeError, "whole numbers of samples, not shares"),
-    (lambda: figures.class_abundance({"a": [0, 0]}), ValueError, "not all zero"),
-    (lambda: figures.class_abundance({"a": [-1, 2]}), ValueError, "non-negative"),
-    (lambda: figures.class_abundance({"a": [1, 2], "b": [1, 2, 3]}), ValueError, r"rows of \[2, 3\] classes"),
-    (lambda: figures.class_abundance({"a": [1, 2]}, ["one"]), ValueError, "1 class_names for 2 classes"),
+    (lambda: figures.class_shares({"a": [0.2, 0.8]}), TypeError, "whole numbers of samples, not shares"),
+    (lambda: figures.class_shares({"a": [0, 0]}), ValueError, "not all zero"),
+    (lambda: figures.class_shares({"a": [-1, 2]}), ValueError, "non-negative"),
+    (lambda: figures.class_shares({"a": [1, 2], "b": [1, 2, 3]}), ValueError, r"rows of \[2, 3\] classes"),
+    (lambda: figures.class_shares({"a": [1, 2]}, ["one"]), ValueError, "1 class_names for 2 classes"),
     (lambda: figures.heat_table([[1.0, 2.0]], ["a"], ["b"], label="x"), ValueError, r"must be \(1, 1\)"),
     (lambda: figures.heat_table([[np.nan]], ["a"], ["b"], label="x"), ValueError, "must hold numbers"),
     (lambda: figures.heat_table([[0.0, 1.0]], ["a"], ["b", "c"], label="x", log=True), ValueError, "positive ones")])

@@ -86,7 +86,7 @@ CASES = {
     "path_profiles alone": lambda: figures.path_profiles({"straight": X ** 2}, ylabel="rho"),
     "bar_chart": lambda: figures.bar_chart({"before": [1, 2], "after": [1, 1]}, ["a", "a rather long name of a category"], ylabel="energy",
                                            errors={"before": [0.1, 0.1], "after": [0.2, 0.2]}, reference=("best", 0.5), title="title"),
-    "class_abundance": lambda: figures.class_abundance({"GAN": [5, 0, 9], "CGAN": [7, 7, 7]}, ["a", "b", "c"]),
+    "class_shares": lambda: figures.class_shares({"GAN": [5, 0, 9], "CGAN": [7, 7, 7]}, ["a", "b", "c"]),
     "heat_table": lambda: figures.heat_table([[1.0, np.nan], [2.0, 3.0]], ["a", "b"], ["c", "d"], label="score", log=True, title="title"),
     "heat_table constant": lambda: figures.heat_table([[0.0]], ["a"], ["a column with a long name"], label="score", row_name="r", col_name="c"),
     "draw_graph": lambda: figures.draw_graph(NODES, EDGES, title="title"),

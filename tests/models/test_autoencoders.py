@@ -17,7 +17,7 @@ def test_parameter_counts_and_shapes():
     assert model.codes(x).shape == (3, 2) and model(x).shape == (3, 784)
     images = model.reconstruct(x)
     assert isinstance(images, np.ndarray) and 0 <= images.min() <= images.max() <= 1
-    with pytest.raises(ValueError, match="latent = 0"):
+    with pytest.raises(ValueError, match="DenseAutoencoder: code = 0"):
         autoencoders.DenseAutoencoder(code=0)
 
 

@@ -16,7 +16,7 @@ def kl(p, q, *, dx=1.0, axis=-1):
 
     p, q: probabilities (dx = 1), or densities on a grid of spacing dx, of shapes that broadcast; returns float64 without `axis`.
     Raises ValueError for negative or non-finite values, or where a mass sum(p) dx is not 1 to within one in a thousand.
-    Source: Kullback and Leibler 1951, equation 2.4.
+    Source: Kullback and Leibler 1951, Eq. 2.4.
     """
     p, q = _as_densities(p, q, dx, axis, "kl")
     return _kl(p, q, axis) * dx
@@ -25,7 +25,7 @@ def kl(p, q, *, dx=1.0, axis=-1):
 def js(p, q, *, dx=1.0, axis=-1):
     """JS(p, q) = 1/2 KL(p || m) + 1/2 KL(q || m), m = (p + q) / 2, in nats, from 0 (equal) to log 2 (disjoint supports).
 
-    Arguments and errors as in `kl`.  Source: Lin 1991, equation 4.1 with equal weights.
+    Arguments and errors as in `kl`. Source: Lin 1991, Eq. 4.1 with equal weights.
     """
     p, q = _as_densities(p, q, dx, axis, "js")
     return (_kl(2 * p, p + q, axis) + _kl(2 * q, p + q, axis)) * (dx / 4)               # p + q, for (p + q) / 2 may underflow to 0
@@ -62,7 +62,7 @@ def js_gaussian(mu_p, var_p, mu_q, var_q, *, points=20_001):
     """JS of two one-dimensional Gaussians, in nats; it has no closed form, so the trapezoidal rule, each KL on a grid of 12 sigma about its mean.
 
     The integrand is smooth and vanishes at both ends, where that rule converges faster than any power of the spacing.
-    mu, var: numbers, var > 0.  Raises ValueError otherwise.
+    mu, var: numbers, var > 0. Raises ValueError otherwise.
     """
     mu_p, var_p, mu_q, var_q = as_gaussian_pair(mu_p, var_p, mu_q, var_q, "js_gaussian")
     if len(mu_p) != 1 or not (var_p > 0).all() or not (var_q > 0).all():

@@ -17,7 +17,7 @@ def mmd(x, y, *, bandwidth=1.0, unbiased=False):
     unbiased: leave the pairs i = j of the first two means out; the expectation is then the true MMD^2, and single values may be negative.
     With them the value is >= 0 and too large by (1 - E k(x, x')) / N + (1 - E k(y, y')) / M on average.
     Raises ValueError for shapes that do not match, NaN, a bandwidth that is not positive, or a single sample where unbiased.
-    Source: Gretton et al. 2012, equations 3 and 5.
+    Source: Gretton et al. 2012, Eqs. 3 and 5.
     """
     x, y = as_sample_pair(x, y, "mmd")
     widths = [float(b) for b in np.atleast_1d(bandwidth)]
@@ -33,7 +33,7 @@ def mmd_gaussian(mu_p, cov_p, mu_q, cov_q, *, bandwidth=1.0):
 
     E k = det(I + C / h^2)^-1/2 exp(-1/2 m' (C + h^2 I)^-1 m),  m and C the mean and covariance of the difference a - b.
 
-    mu: (D,) or a number; cov: (D, D), variances (D,), or one variance.  Raises ValueError as `kl_gaussian` does.
+    mu: (D,) or a number; cov: (D, D), variances (D,), or one variance. Raises ValueError as `kl_gaussian` does.
     """
     mu_p, cov_p, mu_q, cov_q = as_gaussian_pair(mu_p, cov_p, mu_q, cov_q, "mmd_gaussian")
     if not bandwidth > 0:

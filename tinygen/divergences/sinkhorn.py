@@ -19,7 +19,7 @@ def sinkhorn(x, y, *, epsilon, p=2, x_weights=None, y_weights=None, tolerance=1e
 
     x (N, D), y (M, D); weights a (N,), b (M,): probabilities, by default equal.  epsilon > 0, in the unit of the cost.  p = 1 or 2.
     Stops when the plan misplaces no more than `tolerance` of the mass; warns where that takes more than `max_iterations`, as it may where
-    epsilon is below a thousandth of the largest cost.  First derivatives only.
+    epsilon is below a thousandth of the largest cost. First derivatives only.
     Raises ValueError for shapes that do not match, NaN, epsilon not positive, or another p.
     Source: Cuturi 2013; log domain and epsilon scaling: Peyré and Cuturi 2019, sections 4.4 and 4.2.
     """
@@ -30,7 +30,7 @@ def sinkhorn(x, y, *, epsilon, p=2, x_weights=None, y_weights=None, tolerance=1e
 def sinkhorn_divergence(x, y, *, epsilon, p=2, x_weights=None, y_weights=None, **stopping):
     """S_eps(x, y) = OT_eps(x, y) - OT_eps(x, x) / 2 - OT_eps(y, y) / 2.
 
-    Zero for equal samples; W_p^p as eps -> 0, an energy distance as eps -> inf.  Arguments, errors and derivatives as in `sinkhorn`.  Source: Genevay et al. 2018, equation 9; Feydy et al. 2019, equation 3.
+    Zero for equal samples; W_p^p as eps -> 0, an energy distance as eps -> inf. Arguments, errors and derivatives as in `sinkhorn`. Source: Genevay et al. 2018, Eq. 9; Feydy et al. 2019, Eq. 3.
     """
     across = sinkhorn(x, y, epsilon=epsilon, p=p, x_weights=x_weights, y_weights=y_weights, **stopping)
     within_x = sinkhorn(x, x, epsilon=epsilon, p=p, x_weights=x_weights, y_weights=x_weights, **stopping)
@@ -71,7 +71,7 @@ def _solve(cost, a, b, epsilon, symmetric, tolerance, max_iterations):
     """(f, g, plan): the potentials f (N,), g (M,) of the dual problem, and the plan a b' exp((f + g - cost) / eps).
 
     Sinkhorn's two half-steps in turn. Of a set to itself f = g, and the mean of before and after a half-step converges at once (Feydy et
-    al. 2019, equation 25). Of two sets, once the plan is roughly right, each half-step is overdone, which saves up to nine in ten
+    al. 2019, Eq. 25). Of two sets, once the plan is roughly right, each half-step is overdone, which saves up to nine in ten
     iterations (Thibault et al. 2021).
     """
     if max_iterations < 1:

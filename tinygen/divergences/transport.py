@@ -36,7 +36,7 @@ def wasserstein_1d(x, y, *, p=1, x_weights=None, y_weights=None):
 def wasserstein(x, y, *, p=1, x_weights=None, y_weights=None):
     """W_p of two sample sets, exactly: (min over plans of sum plan_ij |x_i - y_j|^p)^(1/p), by `transport_plan`.
 
-    x (N, D), y (M, D); weights (N,), (M,): probabilities, by default equal.  p = 1 or 2.  Thousands of samples take seconds.
+    x (N, D), y (M, D); weights (N,), (M,): probabilities, by default equal.  p = 1 or 2. Thousands of samples take seconds.
     As an estimate for the distributions behind the samples it is biased upwards, by about N^(-1/D) in more than two dimensions.
     Raises ValueError for shapes that do not match, weights that are not probabilities, NaN, or another p.
     """
@@ -52,8 +52,8 @@ def sliced_wasserstein(x, y, *, p=2, directions=64, rng=None):
     """(mean over random unit directions u of W_p(x.u, y.u)^p)^(1/p): a cheap lower bound of W_p, by sorting alone.
 
     x (N, D), y (M, D).  directions: how many, or the unit vectors themselves as an array (K, D).  rng: a numpy.random.Generator, by default
-    tinygen's own.  p = 1 or 2.  For a shift by m in D dimensions and p = 2 it is |m| / sqrt(D) on average over the directions.
-    Raises ValueError for shapes that do not match, NaN, or another p.  Source: Rabin et al. 2011; Bonneel et al. 2015.
+    tinygen's own.  p = 1 or 2. For a shift by m in D dimensions and p = 2 it is |m| / sqrt(D) on average over the directions.
+    Raises ValueError for shapes that do not match, NaN, or another p. Source: Rabin et al. 2011; Bonneel et al. 2015.
     """
     check_order(p, "sliced_wasserstein")
     x, y = as_sample_pair(x, y, "sliced_wasserstein")
@@ -79,9 +79,9 @@ def sliced_wasserstein(x, y, *, p=2, directions=64, rng=None):
 def wasserstein_gaussian(mu_p, cov_p, mu_q, cov_q):
     """W_2 of two Gaussians: sqrt(|mu_p - mu_q|^2 + tr Sp + tr Sq - 2 tr (Sp^1/2 Sq Sp^1/2)^1/2).
 
-    mu: (D,) or a number; cov: (D, D), variances (D,), or one variance, of any rank.  Raises ValueError as `kl_gaussian` does.
-    The last trace is the sum of the singular values of A' B, for any factors Sp = A A', Sq = B B'.  Its square is the Fréchet distance.
-    Source: Dowson and Landau 1982, equation 4; Olkin and Pukelsheim 1982.
+    mu: (D,) or a number; cov: (D, D), variances (D,), or one variance, of any rank. Raises ValueError as `kl_gaussian` does.
+    The last trace is the sum of the singular values of A' B, for any factors Sp = A A', Sq = B B'. Its square is the Fréchet distance.
+    Source: Dowson and Landau 1982, Eq. 4; Olkin and Pukelsheim 1982.
     """
     mu_p, cov_p, mu_q, cov_q = as_gaussian_pair(mu_p, cov_p, mu_q, cov_q, "wasserstein_gaussian")
 
@@ -98,7 +98,7 @@ def transport_plan(cost, x_weights=None, y_weights=None):
     """The plan (N, M) that moves x_weights (N,) onto y_weights (M,) at the least total cost, sum plan * cost.
 
     Its rows and columns sum to the weights.
-    cost (N, M): an array.  Equal weights of equal number: an assignment (Jonker-Volgenant); else a linear program (HiGHS).
+    cost (N, M): an array. Equal weights of equal number: an assignment (Jonker-Volgenant); else a linear program (HiGHS).
     Raises ValueError for a cost that is not a finite matrix, or weights that are not probabilities.
     """
     cost = np.asarray(values(cost), np.float64)

@@ -9,7 +9,7 @@ two parameters; graph: a computation graph; writers and readers: files;
 style: sizes, colours and axes in the house style, for a figure that is not here yet.
 """
 
-from .bars import bar_chart, class_abundance, heat_table
+from .bars import bar_chart, class_shares, heat_table
 from .curves import line_panels, path_profiles, rate_distortion, smooth, training_curves
 from .density import densities_1d, density_over_time, density_pair, kernel_density, likely_bandwidth
 from .graph import Node, draw_graph
@@ -23,7 +23,7 @@ from .style import dress, finish, new_figure, new_panels
 from .writers import save, write_gif, write_png
 
 __all__ = [
-    "Node", "array_to_image", "bar_chart", "class_abundance", "class_rows", "concat_images", "critic_map", "critic_panels",
+    "Node", "array_to_image", "bar_chart", "class_shares", "class_rows", "concat_images", "critic_map", "critic_panels",
     "densities_1d", "density_over_time", "density_pair", "domain_maps", "draw_graph", "dress", "finish",
     "generator_manifold", "gradient_clouds", "heat_table", "image_grid", "image_rows", "kernel_density", "latent_manifold",
     "latent_plane", "latent_scatter", "latent_traversals", "likely_bandwidth", "line_panels", "new_figure", "new_panels",

@@ -111,13 +111,13 @@ def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name
     return finish(figure, title)
 
 
-def class_abundance(counts, class_names=None, *, title=None):
+def class_shares(counts, class_names=None, *, title=None):
     """The share of each class among samples, in percent, beside the uniform share; whiskers: one standard error.
 
     counts = {model name: (K,) whole numbers of samples judged to be of each class}. The error is binomial,
     sqrt(p (1 - p) / n). Returns a Figure. Raises ValueError for negative counts or none at all.
     """
-    caller = "class_abundance"
+    caller = "class_shares"
     shares, errors = {}, {}
     for name, row in as_mapping(caller, "counts", counts).items():
         row = as_array(caller, f"counts[{name!r}]", row, "(K,)")

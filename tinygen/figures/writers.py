@@ -8,8 +8,7 @@ from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
 from matplotlib.image import imread, imsave
 
-from tinygen.files import replaced
-
+from ..files import replaced
 from .checks import as_array, as_count, as_pixels
 from .style import new_figure
 

@@ -69,7 +69,7 @@ def path_energy(generator, nodes, x_a, x_b, *, squared=True):
 
     squared=False takes the print of the sheet, which leaves it open, at its word: int rho ||dZ/dt|| dt, sum_i rho(midpoint i) ||dZ_i||, a
     length in the metric rho^2 I, the same however fast a path is run through. For G the identity from -1 to 1: U is 32/3 on the straight
-    path and 10.539 at its least; the length is 16/3 on both. Source: sheet 000, equation 1; rho at midpoints.
+    path and 10.539 at its least; the length is 16/3 on both. Source: sheet 000, Eq. 1; rho at midpoints.
     """
     rho, squares = _segments("path_energy", generator, nodes, x_a, x_b)
     return (rho * squares).sum(axis=1) * float(squares.shape[1]) if squared else (rho * sqrt(squares)).sum(axis=1)
@@ -84,8 +84,8 @@ def path_speed(generator, nodes, x_a, x_b):
 def pull_back_energy(generator, nodes):
     """int ||dG(Z)/dt||^2 dt of nodes (P, N + 1, D): (P,), a Tensor, N sum_i ||G(Z_{i+1}) - G(Z_i)||^2.
 
-    At least ||G(zB) - G(zA)||^2: that of a path whose images fade from the one to the other. Source: Arvanitidis et al. 2018, equation 5;
-    Shao et al. 2018, equation 2.
+    At least ||G(zB) - G(zA)||^2: that of a path whose images fade from the one to the other. Source: Arvanitidis et al. 2018, Eq. 5;
+    Shao et al. 2018, Eq. 2.
     """
     steps = _image_steps("pull_back_energy", generator, nodes)
     return (steps * steps).sum(axis=(1, 2)) * float(steps.shape[1])

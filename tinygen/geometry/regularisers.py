@@ -20,7 +20,7 @@ def path_length_penalty(generator, z, *, target=0.0, noise=None):
 
     With target 0 it is an unbiased estimate of E ||J||_F^2: images change little as codes do. With a running mean of the second number as
     target it is least where J is a multiple of an isometry, everywhere the same. noise: y (N, ...), drawn where it is not given.
-    Source: Karras et al. 2020 (StyleGAN2), equation 4; there y is divided by the square root of the number of pixels.
+    Source: Karras et al. 2020 (StyleGAN2), Eq. 4; there y is divided by the square root of the number of pixels.
     """
     z = as_leaf(as_codes("path_length_penalty", z))
     with frozen(generator), enable_grad():

@@ -56,7 +56,7 @@ def cross_entropy_discriminator(real, fake):
     """-E log s(real) - E log(1 - s(fake)): BCE(D(x), 1) + BCE(D(G(z)), 0), in nats.
 
     At its minimum D(x) = s(real) = p / (p + q), and the loss is log 4 - 2 JSD(p, q): log 4 = 1.386 where q = p.
-    Source: Goodfellow et al. 2014, equation 1 and proposition 1.
+    Source: Goodfellow et al. 2014, Eq. 1 and proposition 1.
     """
     real, fake = _both("cross_entropy_discriminator", real, fake)
     return softplus(-real).mean() + softplus(fake).mean()
@@ -66,7 +66,7 @@ def minimax_generator(fake):
     """E log(1 - s(fake)) = -BCE(D(G(z)), 0), in nats; against the best discriminator it is lowest where q = p: -log 2 = -.693.
 
     Its gradient in the logit is -D(G(z)): it vanishes where the discriminator is sure of a fake. Source: Goodfellow et al. 2014,
-    equation 1.
+    Eq. 1.
     """
     return -softplus(_logits("minimax_generator", "fake", fake)).mean()
 
@@ -94,7 +94,7 @@ def least_squares(a=-1.0, b=1.0, c=0.0):
     discriminator: 1/2 E (real - b)^2 + 1/2 E (fake - a)^2, at its minimum D* = (b p + a q) / (p + q), and where q = p
     (b - a)^2 / 4: 1 for the default codes. generator: 1/2 E (fake - c)^2, where q = p 1/2 ((a + b) / 2 - c)^2: 0 by default.
     With b - c = 1 and b - a = 2, as by default, the generator minimises a Pearson chi^2 of q and p; the common codes 0, 1, 1 do
-    not satisfy these. Raises ValueError for a = b. Source: Mao et al. 2017, equation 2 and section 3.2.
+    not satisfy these. Raises ValueError for a = b. Source: Mao et al. 2017, Eq. 2 and section 3.2.
     """
     a, b, c = float(a), float(b), float(c)
     if a == b:
@@ -119,7 +119,7 @@ def wasserstein_discriminator(real, fake):
     """E fake - E real, to be minimised over functions of slope at most 1: the minimum is -W1(p, q), 0 where q = p.
 
     The slope is held by `clip_weights` after each step, or by adding lambda * `gradient_penalty` to this loss. Source: Arjovsky
-    et al. 2017, equation 2.
+    et al. 2017, Eq. 2.
     """
     real, fake = _both("wasserstein_discriminator", real, fake)
     return fake.mean() - real.mean()
@@ -127,7 +127,7 @@ def wasserstein_discriminator(real, fake):
 
 def wasserstein_generator(fake):
     """-E fake. Its value means nothing (a critic is free up to a constant); its gradient in the logit is -1 everywhere, and 0
-    in G where q = p. Source: Arjovsky et al. 2017, equation 2."""
+    in G where q = p. Source: Arjovsky et al. 2017, Eq. 2."""
     return -_logits("wasserstein_generator", "fake", fake).mean()
 
 
@@ -155,7 +155,7 @@ def gradient_penalty(critic, real, fake, *, one_sided=False, epsilon=None):
 
     Running statistics stay as they are meanwhile. A batch norm in the critic makes one sample's logit depend on the others, so that
     the gradient per sample is not one: a warning says so. Raises ValueError for shapes that differ, or a critic that does not
-    return (N, 1). Source: Gulrajani et al. 2017, equation 3; one-sided: Petzka et al. 2018 (WGAN-LP).
+    return (N, 1). Source: Gulrajani et al. 2017, Eq. 3; one-sided: Petzka et al. 2018 (WGAN-LP).
     """
     real, fake = as_array(real), as_array(fake)
     if real.shape != fake.shape or real.ndim < 2 or not real.shape[0]:

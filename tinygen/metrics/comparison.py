@@ -49,7 +49,7 @@ class Measures(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """samples: samples against the real set.  floor: real against real.  Prints as a table with all that the numbers depend on."""
+    """samples: samples against the real set.  floor: real against real. Prints as a table with all that the numbers depend on."""
     samples: Measures
     floor: Measures
 
@@ -77,7 +77,7 @@ def fid(images_a, images_b, *, splits=("first set", "second set"), device="cpu")
     The squared Fréchet distance between Gaussians fitted to Inception features; biased upwards for small N, with a warning below
     2,049 images.  splits: what the sets are, for the printout.  images_b is taken for the real set: its features are cached.
     Raises TypeError or ValueError for other dtypes or shapes, fewer than two images; FileNotFoundError where the weights are missing.
-    Source: Heusel et al. 2017, equation 6.
+    Source: Heusel et al. 2017, Eq. 6.
     """
     a, b = _features_of_pair("fid", images_a, images_b, INCEPTION, device)
     return frechet_score(a, b, name=INCEPTION.frechet, splits=splits, extractor=INCEPTION.name, resizer=INCEPTION.resizer)
@@ -86,7 +86,7 @@ def fid(images_a, images_b, *, splits=("first set", "second set"), device="cpu")
 def kid(images_a, images_b, *, splits=("first set", "second set"), subsets=100, subset_size=1000, seed=0, device="cpu"):
     """KID of two sets of uint8 images (N, 3, H, W), as a `Score` with an error bar: `kernel_score` of Inception features.
 
-    Arguments and errors as for `fid`.  Source: Binkowski et al. 2018.
+    Arguments and errors as for `fid`. Source: Binkowski et al. 2018.
     """
     a, b = _features_of_pair("kid", images_a, images_b, INCEPTION, device)
     return kernel_score(a, b, subsets=subsets, subset_size=subset_size, seed=seed, name=INCEPTION.kernel, splits=splits,
@@ -97,7 +97,7 @@ def compare(samples, real, *, held_out=None, extractor=INCEPTION, splits=("sampl
     """Fréchet and kernel distance, precision and recall of samples (N, C, H, W) against real images (M, C, H, W), and their floor.
 
     held_out: other real images; the floor is what as many of them as there are samples score. Without any, it is what one random half
-    of the real set scores against the other, and its counts say so.  Returns a `Comparison`, which prints all of it.
+    of the real set scores against the other, and its counts say so. Returns a `Comparison`, which prints all of it.
     Raises as `fid` does.
     """
     features = _features_of_pair("compare", samples, real, extractor, device)

@@ -37,10 +37,10 @@ def statistics(features):
 def frechet_distance(mu1, cov1, mu2, cov2):
     """|mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr sqrt(sqrt(S1) S2 sqrt(S1)), the squared Wasserstein-2 distance of two Gaussians.
 
-    mu (D,), cov (D, D).  The product under the last root is symmetric, so its eigenvalues are real and `eigh` finds them: no complex
+    mu (D,), cov (D, D). The product under the last root is symmetric, so its eigenvalues are real and `eigh` finds them: no complex
     results, no offset on the diagonal, rank-deficient covariances are fine.  (S1 S2 itself, which `sqrtm` is often given, is not symmetric.)
     Raises ValueError for shapes that do not match, NaN, or a matrix that is not a covariance.
-    Source: Dowson and Landau 1982, equation 4; as FID: Heusel et al. 2017, equation 6.
+    Source: Dowson and Landau 1982, Eq. 4; as FID: Heusel et al. 2017, Eq. 6.
     """
     mu1, cov1 = _as_moments(mu1, cov1, 1)
     mu2, cov2 = _as_moments(mu2, cov2, 2)
@@ -70,10 +70,10 @@ def kernel_score(features_a, features_b, *, subsets=100, subset_size=1000, seed=
     """Unbiased MMD^2 with the cubic kernel k(x, y) = (x.y / D + 1)^3, mean over random subsets, as a `Score`.
 
     MMD^2 = mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{ij} k(a_i, b_j); it can be negative for equal distributions.
-    features (N, D) and (M, D); subsets hold at most half of the smaller set.  The error is the standard deviation over the subsets, as is
-    usual for KID.  Unlike the Fréchet distance it has no bias in N.
+    features (N, D) and (M, D); subsets hold at most half of the smaller set. The error is the standard deviation over the subsets, as is
+    usual for KID. Unlike the Fréchet distance it has no bias in N.
     Raises ValueError for fewer than two rows, features of two sizes, NaN, fewer than two subsets.
-    Source: Binkowski et al. 2018, section 4 (equation 3 of Gretton et al. 2012).
+    Source: Binkowski et al. 2018, section 4 (Eq. 3 of Gretton et al. 2012).
     """
     a, b = as_feature_pair(features_a, features_b, "kernel_score", ("features_a", "features_b"))
     if subset_size < 2 or subsets < 2:

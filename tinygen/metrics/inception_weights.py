@@ -27,7 +27,7 @@ def find_weights(folders):
 def read_folded(path, shapes):
     """{"Mixed_5b.branch1x1.weight": array, "...bias": array, ...} with the batch norms folded in, float32.
 
-    shapes: {name: shape} of the network that wants them.  Raises ValueError when the file holds another network's weights.
+    shapes: {name: shape} of the network that wants them. Raises ValueError when the file holds another network's weights.
     gamma (conv(x) - mean) / sqrt(variance + eps) + beta = conv(x, weight scale) + (beta - mean scale), scale = gamma / sqrt(variance + eps).
     """
     if path.suffix == ".pth":

@@ -61,7 +61,7 @@ def mode_coverage(samples, centres, sigma, *, radius=3.0, minimum=1):
 def class_abundance(labels, classes=10):
     """Share of each class among integer labels (N,), with entropy and total variation from uniform.
 
-    entropy = -sum p log p (nats); total variation = 1/2 sum |p - 1/K|.  Raises TypeError or ValueError for labels outside 0 .. classes - 1.
+    entropy = -sum p log p (nats); total variation = 1/2 sum |p - 1/K|. Raises TypeError or ValueError for labels outside 0 .. classes - 1.
     """
     labels = as_labels(labels, "class_abundance", "labels", classes=classes)
     counts = np.bincount(labels, minlength=classes)

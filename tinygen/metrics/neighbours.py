@@ -52,7 +52,7 @@ def precision_recall(real, samples, k=3):
 
     A point lies in the manifold of a set iff it lies within the distance of some member to that member's k-th nearest fellow.
     Raises ValueError for feature sizes that differ, NaN, or sets of k points or fewer.
-    Source: Kynkäänniemi et al. 2019, equations 1 and 2 (there with VGG-16 features; here with those given).
+    Source: Kynkäänniemi et al. 2019, Eqs. 1 and 2 (there with VGG-16 features; here with those given).
     """
     real, samples = as_feature_pair(real, samples, "precision_recall", ("real", "samples"))
     if k < 1 or min(len(real), len(samples)) <= k:

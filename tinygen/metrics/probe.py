@@ -25,11 +25,11 @@ class Probe(NamedTuple):
 
 
 def linear_probe(train_features, train_labels, test_features, test_labels, *, method="logistic", penalty=1e-4, classes=None, steps=500):
-    """Accuracy of one linear layer, features (N, D) -> K class scores, fitted on the training set.  Features are standardised first.
+    """Accuracy of one linear layer, features (N, D) -> K class scores, fitted on the training set. Features are standardised first.
 
     "ridge":    least squares on one-hot targets, W = argmin 1/N |X W - Y|^2 + penalty |W|^2, in closed form.
     "logistic": softmax regression, argmin of mean cross-entropy + penalty/2 |W|^2, by L-BFGS from W = 0, b = 0, at most `steps` steps.
-    The bias is not penalised.  Raises ValueError or TypeError for shapes that do not match, labels that are not 0 .. K - 1, NaN.
+    The bias is not penalised. Raises ValueError or TypeError for shapes that do not match, labels that are not 0 .. K - 1, NaN.
     """
     if method not in ("ridge", "logistic"):
         raise ValueError(f"linear_probe: method {method!r} is unknown; use 'ridge' or 'logistic'")

@@ -46,7 +46,7 @@ class DenseAutoencoder(Autoencoder):
     """
 
     def __init__(self, hidden=(512, 128), code=2, activation=ReLU, pixels=784):
-        check_latent("DenseAutoencoder", code)
+        check_latent("DenseAutoencoder", code, "code")
         super().__init__(mlp(pixels, *hidden, code, activation=activation), mlp(code, *hidden[::-1], pixels, activation=activation))
 
     def mean(self, output):

@@ -116,10 +116,10 @@ class VAE(Module):
         return self.generate(self.codes(x, *given), *given)
 
 
-def check_latent(model, latent):
-    """Raise ValueError unless `latent` is a positive integer."""
+def check_latent(model, latent, name="latent"):
+    """Raise ValueError unless `latent`, which the model calls `name`, is a positive integer."""
     if isinstance(latent, bool) or not isinstance(latent, (int, np.integer)) or latent < 1:
-        raise ValueError(f"{model}: latent = {latent!r} must be an integer, 1 or more: without a code there is nothing to decode")
+        raise ValueError(f"{model}: {name} = {latent!r} must be an integer, 1 or more: without a code there is nothing to decode")
 
 
 def repeated(x, k):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygen import backend
-from tinygen.files import replacing
+from .. import backend
+from ..files import replacing
 
 FORMAT = "tinygen checkpoint 1"
 _TEXT = "checkpoint"                # the JSON's name in the file; arrays have a "/" in theirs

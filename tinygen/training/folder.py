@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tinygen.files import replacing
+from ..files import replacing
 
 # Settings that may differ when a run is resumed: it can go on for longer, and on another device (then not bit for bit).
 CHANGEABLE = ("epochs", "steps", "device")

@@ -3,8 +3,8 @@ import base64
 import html
 from pathlib import Path
 
-from tinygen.files import replacing
-from tinygen.progress import number
+from ..files import replacing
+from ..progress import number
 
 ROWS = 40                           # a longer history is thinned out: metrics.csv has all of it
 

@@ -28,10 +28,9 @@ from pathlib import Path
 import numpy as np
 
 import tinygen
-from tinygen import backend
-from tinygen.files import remove_parts, replacing
-from tinygen.progress import Progress, duration
-
+from .. import backend
+from ..files import remove_parts, replacing
+from ..progress import Progress, duration
 from .checkpoint import as_json, load_checkpoint, save_checkpoint
 from .folder import command, how_to_resume, refuse_differences, retire_checkpoint, write_json, write_metrics
 from .report import write_report
@@ -201,7 +200,7 @@ class Run:
             np.savez_compressed(file, **arrays)
 
     def _draw(self, name, figure):
-        from tinygen import figures             # loads matplotlib, which a run without pictures does not need
+        from .. import figures             # loads matplotlib, which a run without pictures does not need
         (self.out / name).parent.mkdir(exist_ok=True)
         figures.save(figure, self.out / name)
         if name not in self._pictures:
@@ -235,7 +234,7 @@ class Run:
             self._write_page(f"stopped after {done:,}")
 
     def _write_page(self, status):
-        from tinygen import figures
+        from .. import figures
         snapshots = [name for name in self._pictures if name.startswith("samples/") and (self.out / name).is_file()]
         shown = {Path(name).stem: name for name in self._pictures if not name.startswith("samples/")}
         if len(self.history) > 1 and any(name != self._unit for row in self.history for name in row):
