@@ -24,6 +24,20 @@ def over_batch(work, x):
         work(slice(0, len(x)))
 
 
+def largest(x, kernel, stride, rows, columns):
+    """The largest element of each window, (N, rows, columns, C); x is NumPy's."""
+    best = np.empty((len(x), rows, columns, x.shape[3]), x.dtype)
+
+    def work(images):
+        first, *others = taps_of(x[images], kernel, stride, rows, columns)
+        top = best[images]
+        copy_places(top, first)
+        for tap in others:
+            np.maximum(top, tap, out=top)
+    over_batch(work, x)
+    return best
+
+
 def winners(x, kernel, stride, rows, columns):
     """(largest element of each window, its number in the window: the first of equals), both (N, rows, columns, C)."""
     m, shape = xp(x), (len(x), rows, columns, x.shape[3])

@@ -97,6 +97,10 @@ class Conv(Module):
     def forward(self, x):
         return relu(conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding))
 
+    def of_means(self, x):
+        """self(average(x)) for a 1 x 1 kernel, which commutes with the means: so they are taken of the few channels that leave it."""
+        return relu(average(conv2d(x, self.weight)) + self.bias.reshape(-1, 1, 1))
+
 
 class Inception(Module):
     """Images (N, 3, 299, 299) in [-1, 1] -> features (N, 2048)."""
@@ -116,8 +120,8 @@ class Inception(Module):
         self.Mixed_6d = Mixed6(768, inner=160)
         self.Mixed_6e = Mixed6(768, inner=192)
         self.Mixed_7a = Reduce7(768)
-        self.Mixed_7b = Mixed7(1280, pool=average)
-        self.Mixed_7c = Mixed7(2048, pool=maximum)
+        self.Mixed_7b = Mixed7(1280, maxima=False)
+        self.Mixed_7c = Mixed7(2048, maxima=True)
 
     def forward(self, x):
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))                                    # (N, 64, 147, 147)
@@ -141,7 +145,7 @@ class Mixed5(Module):
         return concatenate([self.branch1x1(x),
                             self.branch5x5_2(self.branch5x5_1(x)),
                             self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x))),
-                            self.branch_pool(average(x))], axis=1)
+                            self.branch_pool.of_means(x)], axis=1)
 
 
 class Reduce6(Module):
@@ -175,7 +179,7 @@ class Mixed6(Module):
         return concatenate([self.branch1x1(x),
                             self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x))),
                             self.branch7x7dbl_5(self.branch7x7dbl_4(double)),
-                            self.branch_pool(average(x))], axis=1)
+                            self.branch_pool.of_means(x)], axis=1)
 
 
 class Reduce7(Module):
@@ -193,10 +197,10 @@ class Reduce7(Module):
 
 
 class Mixed7(Module):
-    """8 x 8: 3x3 convolutions split into 1x3 beside 3x1; `pool` is `average` in the first of its kind, `maximum` in the last."""
+    """8 x 8: 3x3 convolutions split into 1x3 beside 3x1; its pool takes means in the first of its kind, maxima in the last."""
 
-    def __init__(self, channels, pool):
-        self.pool = pool
+    def __init__(self, channels, maxima):
+        self.maxima = maxima
         self.branch1x1 = Conv(channels, 320, 1)
         self.branch3x3_1 = Conv(channels, 384, 1)
         self.branch3x3_2a, self.branch3x3_2b = Conv(384, 384, (1, 3)), Conv(384, 384, (3, 1))
@@ -209,7 +213,7 @@ class Mixed7(Module):
         return concatenate([self.branch1x1(x),
                             self.branch3x3_2a(single), self.branch3x3_2b(single),
                             self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double),
-                            self.branch_pool(self.pool(x))], axis=1)
+                            self.branch_pool(maximum(x)) if self.maxima else self.branch_pool.of_means(x)], axis=1)
 
 
 def average(x):

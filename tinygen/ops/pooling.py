@@ -5,7 +5,7 @@
 """
 import numpy as np
 
-from ..autograd import primitive
+from ..autograd import Tensor, primitive
 from ..backend import to, xp
 from ..kernels import pooling as kernels
 from ..kernels.convolution import out_size
@@ -73,10 +73,14 @@ def _winners(x, *, kernel, stride, padding):
     return logical(best), logical(which)
 
 
-@primitive(lambda g, y, x, aux, **k: place(g, which=_winners(as_array(x), **k)[1] if aux is None else aux, size=x.shape[2:], **k),
+@primitive(lambda g, y, x, aux, numbered, **k: place(g, which=_winners(as_array(x), **k)[1] if aux is None else aux, size=x.shape[2:], **k),
            aux=True)
-def _max_pool2d(x, *, kernel, stride, padding):
-    return _winners(x, kernel=kernel, stride=stride, padding=padding)
+def _max_pool2d(x, *, numbered, kernel, stride, padding):
+    """numbered: note where the largest elements are, for the gradient."""
+    if numbered or xp(x) is not np:
+        return _winners(x, kernel=kernel, stride=stride, padding=padding)
+    padded = _pad(channels_last(x), padding, -np.inf)
+    return logical(kernels.largest(padded, kernel, stride, *_sizes(x, kernel, stride, padding))), None
 
 
 def max_pool2d(x, kernel_size, *, stride=None, padding=0):
@@ -84,7 +88,7 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0):
 
     The gradient goes to the largest element, the first of them in row-major order where several are equal.
     """
-    return _max_pool2d(x, **_geometry("max_pool2d", x, kernel_size, stride, padding))
+    return _max_pool2d(x, numbered=isinstance(x, Tensor) and x.requires_grad, **_geometry("max_pool2d", x, kernel_size, stride, padding))
 
 
 # ---- the sum of each window ---------------------------------------------------------------------------------------------------------------
