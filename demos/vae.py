@@ -6,7 +6,7 @@ own setting, its first 10,000 training images of MNIST for 200 epochs, is
     python -m demos vae --data mnist
 
 without `--data mnist`, the 6,000 digits in the package are used. Measured: minus the ELBO is 132.6 nats on the 10,000 training images and 157.1 on the
-test set.
+test set; .42 seconds an epoch on two idle cores, so a minute and a half in all.
 """
 from typing import Literal
 
