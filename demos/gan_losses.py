@@ -41,7 +41,7 @@ def main(*, mean=1.0, sigma=1.3, steps=2000, batch_size=500, width=32, lr=2e-2, 
         slopes["wgan, wgan-gp, hinge"] = slope(LOSSES["wgan"].generator, output)
         run.figure("slopes", figures.line_panels(
             output, {"slope of the generator's loss": slopes}, xlabel="output of the discriminator at G(z)", title="What each loss tells the generator"))
-        run.figure("slopes_of_probability", figures.line_panels(
+        run.figure("slopes-of-probability", figures.line_panels(
             1 / (1 + np.exp(-output)), {"slope in the logit": {name: slopes[name] for name in ("minimax", "non-saturating")}}, xlabel="D(G(z))",
             guides={"slope in the logit": {"wgan, hinge": -1.0}}, title="Saturating, and not"))
 
@@ -64,7 +64,7 @@ def main(*, mean=1.0, sigma=1.3, steps=2000, batch_size=500, width=32, lr=2e-2, 
             x[there], {"data, $p$": p[there], "generator, $q$": q[there]}, title="Trained discriminators, against the optimal one",
             discriminators={"$D^* = p / (p + q)$": curves["cross-entropy"][1][there], "trained, cross-entropy": curves["cross-entropy"][0][there],
                             "trained, least squares (0, 1, 1)": np.clip(curves["least squares (0, 1, 1)"][0][there], 0, 1)}))
-        run.figure("least_squares", figures.line_panels(
+        run.figure("least-squares", figures.line_panels(
             x[there], {"output": {"trained": curves["least squares (-1, 1, 0)"][0][there],
                                   "$D^* = (p - q) / (p + q)$": curves["least squares (-1, 1, 0)"][1][there]}}, xlabel="$x$",
             title="Least squares with the codes (-1, 1, 0), where p + q exceeds 1 % of its maximum"))

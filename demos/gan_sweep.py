@@ -78,7 +78,7 @@ def main(*, data="fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000"
         print_table(table, f"{epochs} epochs of {data}")
         print(f"measured by the {judge}, {samples:,} samples against as many real test images")
         print(f"best scheme: the discriminator's learning rate {best[0]:g} times the generator's ({lr:g}), {best[1]} generator steps for each of its own")
-        run.figure("samples_of_each", figures.image_rows(rows, title="the first samples of every scheme"))
+        run.figure("samples-of-each", figures.image_rows(rows, title="the first samples of every scheme"))
         run.figure("table", figures.heat_table(
             np.array([[distances[r, s] for s in generator_steps] for r in ratios]), [f"{r:g}" for r in ratios], [str(s) for s in generator_steps],
             label="Fréchet distance (not FID)", row_name="learning rate of D over that of G", col_name="G steps for each of D"))

@@ -84,7 +84,7 @@ def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-
             table[loss] = {"generator updates": game.g_optimizer.steps, **judged(judge, made)}
             rows[loss] = [made[i:i + 12] for i in range(0, min(len(made), 36), 12)]
         print_table(table, "loss")
-        run.figure("samples_of_each", figures.image_rows({loss if line == 0 else " " * (line + 3 * k): images for k, (loss, made) in enumerate(rows.items())
+        run.figure("samples-of-each", figures.image_rows({loss if line == 0 else " " * (line + 3 * k): images for k, (loss, made) in enumerate(rows.items())
                                                           for line, images in enumerate(made)}, title="samples of the averaged generators"))
         run.figure("classes", figures.line_panels(
             [reading["step"] for reading in monitors[losses[0]].history],

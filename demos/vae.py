@@ -55,8 +55,8 @@ def main(*, data="mnist-mini", images=10_000, epochs=200, hidden_layers=1, estim
             if epoch % every == 0 or epoch in (1, epochs):
                 run.snapshot(figures.image_grid(model.generate(noise), title=f"64 codes from the prior, after epoch {epoch}"))
 
-        run.figure("data_space", visualize_data_space(model))
-        run.figure("latent_space", visualize_latent_space(model, train, labels))
+        run.figure("data-space", visualize_data_space(model))
+        run.figure("latent-space", visualize_latent_space(model, train, labels))
         run.figure("interpolation", visualize_inter_class_interpolation(model, train, labels, np.random.default_rng(seed)))
         run.figure("manifold", figures.latent_manifold(model.generate, 20, title="p(x|z) over the latent plane"))
         train_terms, test_terms = evaluate(model, train), evaluate(model, test)

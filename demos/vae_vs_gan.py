@@ -94,7 +94,7 @@ def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None,
               f"{judge}; sharpness: mean |Laplacian|, real = 1;\nsquared error: sum over pixels, mean of {inverted} test images; for the GANs the best of "
               f"{starts} searches of {steps} steps, for the conditional one with the class that the judge sees")
         print("\n".join(answer(table)))
-        run.figure("samples_of_each", figures.image_rows({name: images[:12] for name, images in made.items()}, title="samples"))
+        run.figure("samples-of-each", figures.image_rows({name: images[:12] for name, images in made.items()}, title="samples"))
         run.figure("reconstructions", figures.image_rows({name: np.clip(images[:12], 0, 1) for name, images in rebuilt.items()},
                                                          title="reconstructions: by the encoder, and by searching for the code"))
         run.figure("abundance", figures.class_shares({name: np.bincount(judge.predict(images), minlength=10) for name, images in made.items()},

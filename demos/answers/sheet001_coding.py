@@ -102,7 +102,7 @@ def visualisation():
     digits."""
     run = latest("vae", data="mnist") or trained("vae", SMALL, data="mnist-mini")
     yield note(run.origin)
-    figures = [f"{name}.png" for name in ("data_space", "latent_space", "interpolation")]
+    figures = [f"{name}.png" for name in ("data-space", "latent-space", "interpolation")]
     yield holds("the three figures are there", all((run.folder / f).is_file() for f in figures), ", ".join(figures))
     model = load_weights(run.folder, SheetVAE(run.settings["hidden_layers"]))
     (train, labels), (test, test_labels) = (tg.data.load(run.settings["data"], split) for split in ("train", "test"))

@@ -140,7 +140,7 @@ def test_gan_2d_end_to_end(tmp_path, flags):
 
 def test_gan_losses_end_to_end(tmp_path, capsys):
     assert run(["gan_losses", "--steps", "30", "--out", str(tmp_path / "g")]) == 0
-    results = finished(tmp_path / "g", "slopes", "slopes_of_probability", "discriminators", "least_squares")
+    results = finished(tmp_path / "g", "slopes", "slopes-of-probability", "discriminators", "least-squares")
     assert all(value > 0 for value in results.values()) and "JS 0.09637" in capsys.readouterr().out
 
 
@@ -159,7 +159,7 @@ def test_conditional_gan_end_to_end(tmp_path, capsys):
 
 def test_gan_vs_wgan_end_to_end(tmp_path):
     assert run(["gan_vs_wgan", "--epochs", "2", "--batch-size", "50", "--every", "1", "--samples", "100", "--out", str(tmp_path / "g")]) == 0
-    results = finished(tmp_path / "g", "samples_of_each", "classes", "samples/epoch-2")
+    results = finished(tmp_path / "g", "samples-of-each", "classes", "samples/epoch-2")
     assert {results[f"generator updates, {loss}"] for loss in ("minimax", "non-saturating", "wgan-gp")} == {6}
 
 
@@ -173,13 +173,13 @@ def test_contenders_start_alike(tmp_path):
 def test_gan_sweep_end_to_end(tmp_path, capsys):
     assert run(["gan_sweep", "--epochs", "1", "--batch-size", "50", "--samples", "60", "--ratios", "0.5", "2", "--generator-steps", "1", "2",
                 "--out", str(tmp_path / "g")]) == 0
-    results = finished(tmp_path / "g", "samples_of_each", "table")
+    results = finished(tmp_path / "g", "samples-of-each", "table")
     assert results["best ratio"] in (0.5, 2) and "best scheme" in capsys.readouterr().out
 
 
 def test_vae_vs_gan_end_to_end(tmp_path, capsys):
     assert run(["vae_vs_gan", "--epochs", "1", "--samples", "60", "--inverted", "3", "--starts", "2", "--steps", "3", "--out", str(tmp_path / "g")]) == 0
-    results = finished(tmp_path / "g", "samples_of_each", "reconstructions", "abundance")
+    results = finished(tmp_path / "g", "samples-of-each", "reconstructions", "abundance")
     assert results["sharpness, real"] == 1 and results["-ELBO, VAE"] > 100 and "only the VAE has a bound" in capsys.readouterr().out
     again = ["--vae", str(tmp_path / "g" / "vae" / "seed-0"), "--gan", str(tmp_path / "g" / "gan")]
     assert run(["vae_vs_gan", "--samples", "60", "--inverted", "2", "--starts", "1", "--steps", "2", *again, "--out", str(tmp_path / "again")]) == 0

@@ -42,7 +42,7 @@ def results(folder, *figures):
 
 
 def test_vae_leaves_everything_in_its_folder(vae_run):
-    found = results(vae_run, "data_space", "latent_space", "interpolation", "manifold", "curves", "model.npz", "metrics.csv", "samples.gif")
+    found = results(vae_run, "data-space", "latent-space", "interpolation", "manifold", "curves", "model.npz", "metrics.csv", "samples.gif")
     assert found["test -ELBO"] == pytest.approx(found["test reconstruction"] + found["test KL"], rel=1e-6)
     assert (vae_run / "metrics.csv").read_text().splitlines()[0] == "epoch,-ELBO,reconstruction,KL,test -ELBO"
 
