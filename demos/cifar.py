@@ -50,7 +50,7 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
     equilibrium: vae-gan: loss of the discriminator where neither side wins
     margin: vae-gan: how far from it the winning side rests; a large one never rests
     ema: vae-gan: decay of the average of encoder and decoder, which is what is measured
-    fid: compute the FIDs (needs the Inception weights; minutes)
+    fid: compute the FIDs; needs the weights of Inception, and says so where they are missing
     probe: fit the linear layers
     """
     if model == "vae-gan" and change == "mmd":
@@ -62,7 +62,7 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
         if not 2 <= batch_size <= len(train):
             raise ValueError(f"cifar: batch_size = {batch_size} must be 2 or more, and at most the {len(train):,} images")
         if fid:
-            load_inception()                                    # now, and not after hours: it may be missing
+            fid = has_inception()                               # asked now, and not after hours
         network = (VAEGAN(latent, layer) if model == "vae-gan" else CifarVAE(latent)).to(device)
         autoencoder = network.vae if model == "vae-gan" else network
         head = make_head(change, latent).to(device)
@@ -156,6 +156,16 @@ def task(change, strength, autoencoder, head, mu, batch, rng, device):
 
 
 # ---- what is measured -------------------------------------------------------------------------------------------------------
+
+
+def has_inception():
+    """Whether the FIDs can be computed; if not, that is printed, with what to do."""
+    try:
+        load_inception()
+    except FileNotFoundError as error:
+        print(f"no FIDs in this run: {error}")
+        return False
+    return True
 
 
 def in_parts(function, images, size=500):

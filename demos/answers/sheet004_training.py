@@ -57,7 +57,8 @@ def wasserstein_gan():
 
 def cifar(model="vae", change="none"):
     """The newest finished run on CIFAR-10 of that model and change, with FIDs and probe, or None."""
-    return latest("cifar", data="cifar-10", model=model, change=change, fid=True, probe=True)
+    run = latest("cifar", data="cifar-10", model=model, change=change, fid=True, probe=True)
+    return run if run and "generation FID" in run.results else None
 
 
 def best_change(model):
