@@ -26,7 +26,10 @@ from tinygen.models.cifar import VAEGAN, CifarVAE, as_cifar
 from tinygen.models.vae import as_input
 from tinygen.training import Run
 
-BETA = 0.02              # weight of the KL in VAE-GAN: at 1 the code carries 1 nat, and all images are rebuilt alike
+# Weights of the KL. A grey pixel is no draw of a Bernoulli: at 1 the VAE is told to expect far more noise than there is, its images blur, and
+# FIDs rise (after 4 epochs on 10,000 images, generation, 1,000 samples: 260 against 219 at .1). VAE-GAN's similarity starts near ten nats:
+# at 1 its code carries 1 nat, and all images are rebuilt alike.
+BETA = {"vae": 0.1, "vae-gan": 0.02}
 
 
 def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
@@ -37,7 +40,7 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
 
     data: cifar-10; or a set of 28 x 28 images, padded: fashion-mini, mnist-mini (both in the package), fashion-mnist, mnist
     model: the VAE of question 2, or the VAE-GAN of question 3
-    change: task III. beta: a smaller weight of the KL; mmd: an MMD instead of part of the KL (vae only); denoise: from noisy images;
+    change: task III. beta: a tenth of the KL's weight; mmd: an MMD instead of part of the KL (vae only); denoise: from noisy images;
         rotation: the code tells how an image was turned; contrast: the code tells views of one image from others
     strength: of the change; 0 takes its own default
     images: training images, from the first on
@@ -46,7 +49,7 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
     latent: numbers in the code
     layer: vae-gan: the layer of the discriminator where images are compared
     gamma: vae-gan: weight of that similarity against fooling the discriminator, in the decoder's loss
-    beta: weight of the KL: by default 1 for vae and 0.02 for vae-gan, whose similarity starts near ten nats
+    beta: weight of the KL: by default 0.1 for vae and 0.02 for vae-gan
     equilibrium: vae-gan: loss of the discriminator where neither side wins
     margin: vae-gan: how far from it the winning side rests; a large one never rests
     ema: vae-gan: decay of the average of encoder and decoder, which is what is measured
@@ -68,15 +71,16 @@ def main(*, data="fashion-mini", model: Literal["vae", "vae-gan"] = "vae",
         head = make_head(change, latent).to(device)
         encoder_parameters, decoder_parameters = autoencoder.encoder.parameters() + head.parameters(), autoencoder.decoder.parameters()
         if model == "vae-gan":
-            lr, beta = 2e-4 if lr is None else lr, BETA if beta is None else beta
+            lr = 2e-4 if lr is None else lr
             optimizers = {name: tg.optim.Adam(parameters, lr, betas=(0.5, 0.999)) for name, parameters in
                           (("encoder", encoder_parameters), ("decoder", decoder_parameters), ("discriminator", network.discriminator.parameters()))}
             average = nn.ExponentialMovingAverage(autoencoder, ema)
             measured, kept = average.average, {"average": average}
         else:
-            lr, beta = 1e-3 if lr is None else lr, 1.0 if beta is None else beta
+            lr = 1e-3 if lr is None else lr
             optimizers = {"optimizer": tg.optim.Adam(encoder_parameters + decoder_parameters, lr)}
             measured, kept = autoencoder, {}
+        beta = BETA[model] if beta is None else beta
         noise = autoencoder.draw_prior(64)
         run.keep(model=network, head=head, **optimizers, **kept)
 
