@@ -245,5 +245,5 @@ def test_an_unknown_device_is_refused():
 
 def test_a_missing_cupy_is_named_with_its_remedy():
     with mock.patch.dict(sys.modules, {"cupy": None}):                  # as if it were not installed
-        with pytest.raises(ValueError, match=r'device "cuda" needs CuPy, which is not installed: pip install "tinygen\[cuda\]"'):
+        with pytest.raises(ValueError, match=r'device "cuda" needs CuPy, which is not installed: pip install "\.\[cuda\]"'):
             tg.tensor([1.0]).to("cuda")
