@@ -80,7 +80,15 @@ def test_values_of_the_losses_by_hand():
     terms = vae_gan.vae_gan(mu, logvar, real, rebuilt, drawn, gamma=0.5, beta=2.0)
     log2 = np.log(2)
     assert np.allclose([float(terms.prior), float(terms.similarity)], [0.375, 2.0])
-    assert np.allclose([float(terms.encoder), float(terms.decoder), float(terms.discriminator)], [2.75, 1 + 2 * log2, 3 * log2])
+    assert np.allclose([float(terms.encoder), float(terms.decoder), float(terms.discriminator)], [2.75, 1 + 2 * log2, 2 * log2])
+
+
+def test_a_discriminator_that_cannot_tell_stands_at_log_2_where_the_gates_expect_it():
+    code, logit = tg.tensor(np.zeros((4, 3))), tg.tensor(np.zeros((4, 1)), requires_grad=True)
+    same = (tg.tensor(np.zeros((4, 2))), logit)
+    terms = vae_gan.vae_gan(code, code, same, same, same)
+    assert np.allclose(tg.grad(terms.discriminator, [logit])[0].data, 0)          # its best guess where all images look alike
+    assert np.allclose([float(terms.real), float(terms.fake)], np.log(2))
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 28, 28), (2, 3, 28, 28), (2, 3072)])

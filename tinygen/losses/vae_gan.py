@@ -4,12 +4,15 @@ With Dis_l the features of the discriminator at a layer, xr a reconstruction and
 
     prior      = KL(q(z|x) || N(0, I))
     similarity = 1/2 ||Dis_l(x) - Dis_l(xr)||^2            minus the log-likelihood of a Gaussian of variance 1 in feature space
-    adversary  = -log D(x) - log(1 - D(xr)) - log(1 - D(xp))
+    adversary  = -log D(x) - 1/2 log(1 - D(xr)) - 1/2 log(1 - D(xp))
 
     encoder: prior + similarity        decoder: gamma similarity + fool        discriminator: adversary
 
-where fool = -log D(xr) - log D(xp), the non-saturating form of the paper's minus adversary. Take the gradients of all three before
-any step (tinygen.grad keeps the graph), then step: `apply` does.
+where fool = -log D(xr) - log D(xp), the non-saturating form of the paper's minus adversary. The paper's adversary has no halves: fakes
+then weigh twice as much as images, a D that cannot tell them apart has -log D(x) = log 3 and -log(1 - D) = log 3/2, and `gates`, for
+which that is log 2 each, stops D when it has hardly begun to learn.
+
+Take the gradients of all three before any step (tinygen.grad keeps the graph), then step: `apply` does.
 """
 from typing import NamedTuple
 
@@ -45,10 +48,9 @@ def vae_gan(mu, logvar, real, rebuilt, drawn, *, gamma=1e-2, beta=1.0):
     difference = real[0] - rebuilt[0]
     similarity = (difference * difference).sum() * (0.5 / len(mu))
     genuine = softplus(-real[1]).mean()
-    caught = (softplus(rebuilt[1]).mean(), softplus(drawn[1]).mean())
+    caught = (softplus(rebuilt[1]).mean() + softplus(drawn[1]).mean()) * 0.5
     fool = softplus(-rebuilt[1]).mean() + softplus(-drawn[1]).mean()
-    return VAEGANTerms(beta * prior + similarity, gamma * similarity + fool, genuine + caught[0] + caught[1],
-                       prior, similarity, genuine, (caught[0] + caught[1]) * 0.5)
+    return VAEGANTerms(beta * prior + similarity, gamma * similarity + fool, genuine + caught, prior, similarity, genuine, caught)
 
 
 def gates(real, fake, equilibrium=0.68, margin=0.35):
