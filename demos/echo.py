@@ -40,6 +40,7 @@ What was tried beside it, 4 epochs at 1e-3 unless said; Echo as it is has 117.9 
     a code of 5 numbers, 20 epochs                      115.3, the VAE 114.6
 """
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -59,13 +60,14 @@ MODELS = ("vae", "echo", "echo-replace")
 BOUND = 16.0
 
 
-def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), latent=20, depth=99, batch_size=100,
-         lr=3e-3, warmup=2, device="cpu", seed=0, out="runs/echo", resume=False):
+def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), decoder: Literal["mirror", "linear"] = "mirror",
+         latent=20, depth=99, batch_size=100, lr=3e-3, warmup=2, device="cpu", seed=0, out="runs/echo", resume=False):
     """Train each model for each beta, and draw rate against distortion.
 
     betas: the weights of the rate
     models: any of vae, echo (no image twice in one noise) and echo-replace (images drawn with replacement)
     hidden: widths of the encoder's hidden layers; the decoder has them in reverse. 0: none, encoder and decoder are linear
+    decoder: mirror: hidden layers as the encoder has them; linear: none, so that it cannot give the code another shape
     latent: numbers in the code
     depth: echoes in each noise; the batch must hold more images
     lr: the learning rate of Adam, which falls to a hundredth along half a cosine
@@ -90,7 +92,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
         for beta in betas:
             with Run(Path(out) / f"{name}-beta-{beta:g}", one_of(settings, model=name, beta=beta), resume=resume) as run:
                 tg.manual_seed(seed)
-                model = build(name, hidden, latent, depth)
+                model = build(name, hidden, latent, depth, decoder)
 
                 def loss(model, x):
                     return losses.beta_vae(*model.terms(x), beta * min(1.0, (len(run.history) + 1) / (warmup + 1)))
@@ -103,7 +105,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
                     "-ELBO": last["test -ELBO"], "train -ELBO": last["-ELBO"]})
             table[f"{name}, beta {beta:g}"] = run.results
         curves[name] = [[table[f"{name}, beta {beta:g}"][part] for beta in betas] for part in ("rate", "distortion")] + [betas] * (len(betas) > 1)
-        model = load_weights(run.out, build(name, hidden, latent, depth))
+        model = load_weights(run.out, build(name, hidden, latent, depth, decoder))
         pictures[f"{name}: reconstructions"] = model.reconstruct(test[:10])
         codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(train, 10)
         pictures[f"{name}: samples"] = model.generate(codes)
@@ -114,13 +116,16 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 
 
-def build(name, hidden, latent, depth):
-    """The model of that name, with ReLU and He's initial weights: 784 - hidden - latent - hidden reversed - 784 in each case."""
+def build(name, hidden, latent, depth, decoder="mirror"):
+    """The model of that name, with ReLU and He's initial weights: 784 - hidden - latent - hidden reversed - 784, or latent - 784 with a linear
+    decoder."""
     widths = tuple(width for width in hidden if width)
     if name == "vae":
         model = DenseVAE(widths, latent)
     else:
         model = EchoVAE(widths, latent, depth=depth, replace=name == "echo-replace", bound=BOUND)
+    if decoder == "linear":
+        model.decoder = Linear(latent, 784)
     for layer in model.modules():
         if isinstance(layer, Linear):
             init.kaiming_uniform_(layer.weight)

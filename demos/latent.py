@@ -35,7 +35,7 @@ BUILD = {
     "vae_digits": lambda s: DenseVAE((s["hidden"],), s["latent"]),
     "rate_distortion": lambda s: DenseVAE((s["hidden"],), s["latent"]),
     "iwae": lambda s: DenseVAE(tuple(s["hidden"]), s["latent"], Tanh),
-    "echo": lambda s: echo.build(s["model"], s["hidden"], s["latent"], s["depth"]),
+    "echo": lambda s: echo.build(s["model"], s["hidden"], s["latent"], s["depth"], s["decoder"]),
     "vae_sweep": vae_sweep.build,
     "vae_variants": lambda s: vae_variants.build(s["kind"], s["hidden"], s["latent"], s["components"]),
     "autoencoder": lambda s: DenseAutoencoder(tuple(s["hidden"])),

@@ -94,7 +94,7 @@ def test_latent_reads_a_vae_in_the_plane(vae_run, tmp_path):
 
 def test_latent_reads_an_echo_vae(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["demos/__main__.py", "echo"])
-    echo.main(epochs=1, depth=20, models=("echo",), hidden=(16,), latent=4, out=tmp_path / "echo")
+    echo.main(epochs=1, depth=20, models=("echo",), hidden=(16,), decoder="linear", latent=4, out=tmp_path / "echo")
     latent.main(run=str(tmp_path / "echo" / "echo-beta-1"), pairs=2, dimensions=2, out=tmp_path / "latent")
     results(tmp_path / "latent", "samples", "interpolation", "traversals", "plane")
 
