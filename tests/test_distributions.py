@@ -34,6 +34,8 @@ def test_bernoulli_log_density_is_scipys_and_the_logits_agree():
     p = 1 / (1 + np.exp(-logits))
     expected = stats.bernoulli.logpmf(x, p).sum(axis=1)
     np.testing.assert_allclose(d.logpdf_bernoulli(x, p), expected)
+    for dtype in (int, bool):                                       # a number p is not cast to the data's integers
+        np.testing.assert_allclose(d.logpdf_bernoulli(x.astype(dtype), 0.5), -np.log(2) * x.shape[1])
     np.testing.assert_allclose(d.logpdf_bernoulli_logits(x, logits), expected)
     grey = rng.random((5, 7))
     np.testing.assert_allclose(d.logpdf_bernoulli(grey, p), d.logpdf_bernoulli_logits(grey, logits))

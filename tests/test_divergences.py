@@ -59,6 +59,8 @@ def test_js_from_zero_to_log_two():
     assert dv.js(normal(0, 1), normal(1, 1.3), dx=DX) == pytest.approx(dv.js_gaussian(0, 1, 1, 1.69), abs=1e-9)
     assert dv.js_gaussian(0, 1, 60, 1e-4) == pytest.approx(LOG2)
     assert dv.js_gaussian(0, 1, 1, 2) == pytest.approx(dv.js_gaussian(1, 2, 0, 1))
+    assert dv.js_gaussian(0, 1, 0.3, 1e-8) == pytest.approx(dv.js_gaussian(0, 1, 0.3, 1e-8, points=500_001), abs=1e-12)
+    assert dv.kl([1.0, 0.0], [1e-310, 1.0]) == pytest.approx(310 * np.log(10))
 
 
 def test_total_variation():

@@ -227,11 +227,29 @@ def test_clipping_scales_all_gradients_together():
     assert narrow[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+def test_clipping_refuses_a_norm_that_is_not_finite(value):
+    with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match="clip_grad_norm: the norm of the gradients is (nan|inf)"):
+        optim.clip_grad_norm([np.array([value, 1.0])], 1.0)
+
+
+def test_centred_rmsprop_stays_finite_on_a_constant_gradient():
+    """v and the square of the mean of g then differ by rounding alone, in either direction."""
+    p = nn.Parameter(np.ones(200, np.float32))
+    optimizer = optim.RMSprop([p], lr=1e-6, centered=True)
+    g = np.random.default_rng(0).standard_normal(200, dtype=np.float32)
+    for _ in range(1500):
+        optimizer.step([g])
+    assert np.isfinite(p.data).all()
+
+
 def test_schedules():
     assert [optim.step_decay(1.0, step, 3, 0.5) for step in range(7)] == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
     assert optim.exponential_decay(2.0, 3, 0.5) == 0.25
     assert [optim.cosine(1.0, step, 4) for step in (0, 2, 4, 9)] == pytest.approx([1, 0.5, 0, 0])
     assert optim.cosine(1.0, 1, 4, floor=0.2) == pytest.approx(0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi / 4)))
+    with pytest.raises(ValueError, match="linear_decay: warmup = 7 is more than total = 6"):
+        optim.linear_decay(1.0, 0, 6, warmup=7)
     assert [optim.linear_decay(1.0, step, 6, warmup=2) for step in range(8)] == pytest.approx([0.5, 1, 1, 0.75, 0.5, 0.25, 0, 0])
 
 

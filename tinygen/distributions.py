@@ -116,7 +116,7 @@ def logpdf_bernoulli(x, p):
     [0, 1] and for shapes that do not fit.
     """
     if isinstance(p, numbers.Real):
-        p = xp(ops.as_array(x)).full((1,) * x.ndim, p, x.dtype)
+        p = xp(ops.as_array(x)).full((1,) * x.ndim, p, x.dtype if x.dtype.kind == "f" else np.float64)
     _check_shapes("logpdf_bernoulli", "x", x, p=p)
     check_unit_interval("logpdf_bernoulli", "x", x)
     check_unit_interval("logpdf_bernoulli", "p", p)

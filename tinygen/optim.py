@@ -44,7 +44,10 @@ class Optimizer:
         self.state = [{s: xp(p.data).zeros_like(p.data) for s in self.slots} for p in self.parameters]
 
     def minimize(self, loss):
-        """One step down the gradient of the scalar `loss`. Uses up the loss's graph. Returns the gradients, as arrays."""
+        """One step down the gradient of the scalar `loss`. Uses up the loss's graph. Returns the gradients, as arrays.
+
+        A parameter that the loss does not reach has the gradient 0: momentum and weight decay go on moving it.
+        """
         if not isinstance(loss, Tensor) or loss.size != 1:
             raise ValueError(f"minimize: the loss is not a Tensor of one element but {getattr(loss, 'shape', type(loss).__name__)}")
         if not loss.requires_grad:
@@ -157,7 +160,7 @@ class RMSprop(Optimizer):
         if self.centered:
             average = slots["grad_avg"]
             average += (1 - self.alpha) * (g - average)
-            v = v - average * average
+            v = xp(p).maximum(v - average * average, 0)         # a variance, which rounding can make negative
         d = g / (xp(p).sqrt(v) + self.eps)
         if self.momentum:
             b = slots["momentum_buffer"]
@@ -204,14 +207,19 @@ def gradient_norm(gradients):
 
 
 def clip_grad_norm(gradients, max_norm):
-    """(gradients scaled so that their joint norm is at most max_norm, the norm before). The arrays given stay as they are."""
+    """(gradients scaled so that their joint norm is at most max_norm, the norm before). The arrays given stay as they are.
+
+    Raises FloatingPointError where the norm is not finite; on a GPU, which is not waited for, the gradients come back as NaN.
+    """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm: max_norm {max_norm} is not positive")
     norm = gradient_norm(gradients)
     if xp(norm) is np:
+        if not np.isfinite(norm):
+            raise FloatingPointError(f"clip_grad_norm: the norm of the gradients is {norm}; the loss has diverged: lower the learning rate")
         factor = float(min(1.0, max_norm / (float(norm) + 1e-6)))
     else:
-        factor = xp(norm).minimum(max_norm / (norm + 1e-6), 1.0)                            # an array: the GPU is not waited for
+        factor = xp(norm).minimum(max_norm / (norm + 1e-6), 1.0) + 0 * norm                 # 0 * inf = NaN, not a step of 0
     return [None if g is None else g * factor for g in gradients], norm
 
 
@@ -244,6 +252,8 @@ def cosine(lr, step, total, floor=0.0):
 def linear_decay(lr, step, total, warmup=0):
     """Up to lr in `warmup` equal steps, the first lr / warmup, then down to 0 at `total`."""
     _at_least_one("linear_decay", total=total)
+    if warmup > total:
+        raise ValueError(f"linear_decay: warmup = {warmup} is more than total = {total} steps")
     if step < warmup:
         return lr * (step + 1) / warmup
     return lr * max(0.0, (total - step) / max(1, total - warmup))

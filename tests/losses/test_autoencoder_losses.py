@@ -22,6 +22,14 @@ def test_sparsity_is_zero_at_its_target_and_a_kl_elsewhere():
     tg.gradcheck(losses.sparsity, [rng.uniform(0.1, 0.9, (4, 3))])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparsity_revives_a_dead_unit(dtype):
+    """The slope in the logit of an activity near 0 is -target, however dead the unit."""
+    logits = tg.tensor(np.full((4, 2), -30, dtype), requires_grad=True)
+    slope, = tg.grad(losses.sparsity(tg.sigmoid(logits), 0.1), [logits])
+    np.testing.assert_allclose(slope.data, -0.1 / 4, rtol=1e-5)
+
+
 def test_contraction_is_the_squared_norm_of_the_jacobian():
     """One sigmoid layer: sum_j (h_j (1 - h_j))^2 |w_j|^2 (Rifai et al. 2011, Eq. 3)."""
     tg.manual_seed(0)

@@ -86,6 +86,8 @@ def test_compare_prints_scores_and_floor():
 
 
 def test_without_held_out_images_the_floor_is_two_halves():
+    few = compare_features(corner(DARK[:20]), corner(IMAGES[:75]), held_out=corner(IMAGES[75:]), extractor=CORNER)
+    assert [score.counts for score in (few.samples.frechet, few.floor.frechet)] == [(20, 75), (20, 75)]
     result = compare_features(corner(DARK), corner(IMAGES[:80]), extractor=CORNER, splits=("dark", "real"))
     assert result.floor.frechet.counts == (40, 40) and "half of real" in str(result.floor)
 

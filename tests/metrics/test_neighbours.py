@@ -46,6 +46,14 @@ def test_precision_and_recall_of_equal_and_of_distant_sets():
     assert precision_recall(x, x + 100)[:2] == (0, 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precision_and_recall_of_copies(dtype):
+    """The manifold of points that have k copies each is the points themselves."""
+    x = np.random.default_rng(2).standard_normal((50, 8)).astype(dtype)
+    assert precision_recall(np.repeat(x, 5, axis=0), np.repeat(x, 5, axis=0))[:2] == (1, 1)
+    assert precision_recall(x, np.repeat(x[:10], 5, axis=0))[:2] == (1, 0.2)
+
+
 def test_dropping_a_mode_costs_recall_and_junk_costs_precision():
     rng = np.random.default_rng(3)
     left, right = rng.standard_normal((300, 2)), rng.standard_normal((300, 2)) + [50, 0]

@@ -68,6 +68,8 @@ def test_a_constant_feature_is_harmless():
     (x, y), (test, wanted) = blobs(200, 8), blobs(100, 9)
     x[:, 4], test[:, 4] = 3.0, 3.0
     assert linear_probe(x, y, test, wanted).accuracy > 0.9
+    x[:, 4], test[:, 4] = 0.1, 0.1000001                            # the standard deviation of 200 times 0.1 is not quite 0
+    assert linear_probe(x, y, test, wanted).accuracy > 0.9
 
 
 def test_knn_votes_and_breaks_ties_by_the_nearest():

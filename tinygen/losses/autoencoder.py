@@ -26,16 +26,19 @@ def sparsity(codes, target=0.05):
     if xp(values) is np and not (values.min() >= 0 and values.max() <= 1):             # a GPU is not waited for
         raise ValueError(f"sparsity: codes {values.shape} run from {float(values.min()):g} to {float(values.max()):g}; they must lie in [0, 1], "
                          "as sigmoids give them")
-    active = ops.clip(codes.mean(axis=0), low=1e-6, high=1 - 1e-6)
+    mean = codes.mean(axis=0)                                   # clipped only where float32 ends: a dead code needs its large gradient
+    active = ops.clip(mean, low=1e-30, high=1 - float(np.finfo(mean.dtype).eps))
     entropy = float(ops.log(target) * target + ops.log(1 - target) * (1 - target))
     return (entropy - ops.log(active) * target - ops.log(1.0 - active) * (1 - target)).sum()
 
 
 def contraction(encoder, x):
-    """E_x ||d encoder(x) / dx||_F^2, a scalar: how much the code moves when x does (Rifai et al. 2011, Eq. 2).
+    """E_x ||d encoder(x) / dx||_F^2, a scalar: how much the code moves when x does (Rifai et al. 2011).
 
     Estimated without bias by one random projection an example: v' J has the squared norm ||J||_F^2 on average over v ~ N(0, I), and is
     one gradient, which is itself differentiated when the penalty is. x (N, ...) is an array. Running statistics stay as they are meanwhile.
+    With batch norm in the encoder a code depends on the whole batch: v' J then holds the derivatives of the other codes as well, and the
+    penalty is larger than the formula; take layer norm or none.
     """
     x = Tensor(ops.as_array(x), requires_grad=True)
     with frozen_statistics():

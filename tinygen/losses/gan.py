@@ -93,8 +93,8 @@ def least_squares(a=-1.0, b=1.0, c=0.0):
 
     discriminator: 1/2 E (real - b)^2 + 1/2 E (fake - a)^2, at its minimum D* = (b p + a q) / (p + q), and where q = p
     (b - a)^2 / 4: 1 for the default codes. generator: 1/2 E (fake - c)^2, where q = p 1/2 ((a + b) / 2 - c)^2: 0 by default.
-    With b - c = 1 and b - a = 2, as by default, the generator minimises a Pearson chi^2 of q and p; the common codes 0, 1, 1 do
-    not satisfy these. Raises ValueError for a = b. Source: Mao et al. 2017, Eq. 2 and section 3.2.
+    With b - c = 1 and b - a = 2, as by default, and with 1/2 E (real - c)^2 added, which the generator does not reach, its loss at D* is half
+    the Pearson chi^2 of p + q and 2q; the common codes 0, 1, 1 do not satisfy these. Raises ValueError for a = b. Source: Mao et al. 2017, Eq. 2 and section 3.2.
     """
     a, b, c = float(a), float(b), float(c)
     if a == b:
@@ -126,8 +126,9 @@ def wasserstein_discriminator(real, fake):
 
 
 def wasserstein_generator(fake):
-    """-E fake. Its value means nothing (a critic is free up to a constant); its gradient in the logit is -1 everywhere, and 0
-    in G where q = p. Source: Arjovsky et al. 2017, Eq. 2."""
+    """-E fake. Its value means nothing (a critic is free up to a constant); its gradient in the logit is -1 everywhere.
+    Where q = p every critic of slope at most 1 is optimal, and the generator is left alone only by a constant one.
+    Source: Arjovsky et al. 2017, Eq. 2."""
     return -_logits("wasserstein_generator", "fake", fake).mean()
 
 

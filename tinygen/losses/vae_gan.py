@@ -59,8 +59,8 @@ def gates(real, fake, equilibrium=0.68, margin=0.35):
     real = -log D(x), fake = -log(1 - D(fakes)), numbers, near log 2 = 0.69 each where the two are even. The discriminator rests
     while either is below equilibrium - margin, the decoder while either is above equilibrium + margin; never both.
     """
-    discriminator = min(real, fake) >= equilibrium - margin
-    decoder = max(real, fake) <= equilibrium + margin
+    discriminator = bool(min(real, fake) >= equilibrium - margin)
+    decoder = bool(max(real, fake) <= equilibrium + margin)
     return (True, True) if not discriminator and not decoder else (discriminator, decoder)
 
 

@@ -108,9 +108,10 @@ def compare(samples, real, *, held_out=None, extractor=INCEPTION, splits=("sampl
 
 def compare_features(samples, real, *, held_out=None, extractor=INCEPTION, splits=("samples", "real", "held out"), k=3, seed=0):
     """The same from features (N, D), (M, D) that are there already; `extractor` says whose they are."""
-    first, second, names = held_out, real, (splits[2] if len(splits) > 2 else "held out", splits[1])
     if held_out is None:
         (first, second), names = real_pair(real, len(samples), seed=seed), (f"half of {splits[1]}", "the other half")
+    else:
+        first, second, names = held_out[:len(samples)], real, (splits[2] if len(splits) > 2 else "held out", splits[1])
     return Comparison(_measure(samples, real, extractor, splits[:2], k, seed), _measure(first, second, extractor, names, k, seed))
 
 

@@ -1,7 +1,7 @@
 """Distances between two sets of features: Fréchet (Gaussian moments) and kernel (all moments a cubic kernel sees).
 
 Both take features (N, D); with the features of `inception.py` they are FID and KID, with any others they are not. A second number
-belongs beside each of them: the same distance between two sets of real samples (`real_pair`), which no generator can beat.
+belongs beside each of them: the same distance between two sets of real samples (`real_pair`): what is within it is as good as real.
 """
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ def kernel_score(features_a, features_b, *, subsets=100, subset_size=1000, seed=
     """Unbiased MMD^2 with the cubic kernel k(x, y) = (x.y / D + 1)^3, mean over random subsets, as a `Score`.
 
     MMD^2 = mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{ij} k(a_i, b_j); it can be negative for equal distributions.
-    features (N, D) and (M, D); subsets hold at most half of the smaller set. The error is the standard deviation over the subsets, as is
+    features (N, D) and (M, D); subsets hold at most half of the smaller set, and at least two rows. The error is the standard deviation over the subsets, as is
     usual for KID. Unlike the Fréchet distance it has no bias in N.
     Raises ValueError for fewer than two rows, features of two sizes, NaN, fewer than two subsets.
     Source: Binkowski et al. 2018, section 4 (Eq. 3 of Gretton et al. 2012).
@@ -89,7 +89,7 @@ def kernel_score(features_a, features_b, *, subsets=100, subset_size=1000, seed=
 def real_pair(features, count, *, seed=0):
     """Two disjoint random sets of rows of real features (N, D), each of min(count, N // 2) rows.
 
-    Any distance between them is the self-noise floor: what real samples score against real samples, which no generator can beat.
+    Any distance between them is the self-noise floor: what real samples score against real samples. Only copies, more samples or chance go below.
     The Fréchet distance falls roughly like 1 / count, so a floor from fewer rows than a score has is only an upper bound for its floor.
     """
     features = as_features(features, "real_pair", "features", minimum=4)

@@ -76,12 +76,13 @@ def mean_pairwise_distance(x, *, limit=1000, seed=0):
 
 
 def _covered(queries, points, radii):
-    """Mask (N,): does a query lie within the radius of any point?"""
+    """Mask (N,): does a query lie within the radius of any point? A radius of 0 (of a point with k copies) covers its equals alone."""
     inside = np.empty(len(queries), bool)
     squared_radii = radii ** 2
     for rows, squared in _squared_distance_blocks(queries, points):
         inside[rows] = (squared <= squared_radii).any(axis=1)
-    return inside
+    copied = {row.tobytes() for row in points[radii == 0] + 0.0}             # by their bytes (0.0: no -0), for |a|^2 + |b|^2 - 2 a.b rounds
+    return inside | [row.tobytes() in copied for row in queries + 0.0] if copied else inside
 
 
 def _squared_distance_blocks(a, b):

@@ -37,7 +37,7 @@ def linear_probe(train_features, train_labels, test_features, test_labels, *, me
         raise ValueError(f"linear_probe: penalty = {penalty} must not be negative")
     train, test, labels, wanted, classes = _as_task("linear_probe", train_features, train_labels, test_features, test_labels, classes)
     mean, scale = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
-    scale[scale == 0] = 1.0                                     # a constant feature carries nothing, and must not divide by zero
+    scale[np.ptp(train, axis=0) == 0] = 1.0                     # a constant feature carries nothing; its deviation may be rounding
     x = (train - mean.astype(train.dtype)) / scale.astype(train.dtype)
     targets = np.eye(classes)[labels]
     weight, bias = _ridge(x, targets, penalty) if method == "ridge" else _logistic(x, targets, penalty, steps)
