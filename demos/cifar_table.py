@@ -31,7 +31,7 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
         settings[folder], table[folder] = read_run(folder)
     print_table(table, "run")
     names = named(settings)
-    comments = list(compare({names[folder]: row for folder, row in table.items()}))
+    comments = list(compare({names[folder]: row for folder, row in table.items()}, {names[folder]: of for folder, of in settings.items()}))
     print("\n" + "\n".join(comments))
     with Run(out, {"runs": list(runs)}) as run:
         test = as_cifar(tgdata.load(settings[runs[0]]["data"], "test")[0][:10])
@@ -68,8 +68,11 @@ def load_autoencoder(folder, settings):
     return load_weights(folder, CifarVAE(settings["latent"]))
 
 
-def compare(by_words):
-    """One sentence for each thing that can be compared, from {run in two words: row}: what a change did, what VAE-GAN did."""
+def compare(by_words, settings):
+    """One sentence for each thing that can be compared, from {run in two words: row} and the settings: what a change did, what VAE-GAN did.
+
+    A sentence names what else the two runs differ in; the learning rate and the KL's weight of VAE-GAN are its own.
+    """
     for name, row in by_words.items():
         if row.get("probe accuracy") is not None and row.get("pixel accuracy") is not None:
             side = "above" if row["probe accuracy"] > row["pixel accuracy"] else "not above"
@@ -84,5 +87,8 @@ def compare(by_words):
                 if a is not None and b is not None:
                     form = ".1%" if "accuracy" in key else ".1f"
                     parts.append(f"{key} {b:{form}} -> {a:{form}} ({'better' if (a - b) * better > 0 else 'not better'})")
+            known = ("data", "images", "epochs", "batch_size", "latent", "seed") + ("lr", "beta") * (" + " in name)
+            different = [f"{key} {settings[base].get(key)} and {settings[name].get(key)}" for key in known
+                         if settings[base].get(key) != settings[name].get(key)]
             if parts:
-                yield f"{name} against {base}: " + "; ".join(parts) + "."
+                yield f"{name} against {base}: " + "; ".join(parts) + (f" (also different: {'; '.join(different)})" if different else "") + "."

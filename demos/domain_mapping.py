@@ -9,7 +9,7 @@ lead back. DiscoGAN and CycleGAN add E d(G_BA(G_AB(a)), a) + E d(G_AB(G_BA(b)), 
 each the other's inverse. Here b = T(a) is known, so the maps can be judged:
 
     map error    E |G_AB(a) - T(a)|            many to one   components of A less the components of B that they are sent to
-    cycle error  E |G_BA(G_AB(a)) - a|         permutation   where each component is sent, if not where T sends it
+    cycle error  E |G_BA(G_AB(a)) - a|         sent to       the component of B that each is sent to
 
 What the cycle does not settle is the correspondence itself: a permutation of the components, with its inverse, has no cycle error and
 fits both domains. The last model is told one pair a component, which settles it. Measured by the first command, means of five seeds (the
@@ -32,7 +32,7 @@ after the cycle):
     inverted  two GANs          .340         .302            5         6 %          10 %
               CycleGAN          .287         .101            3        27 %          91 %
 
-The cycle brings nine in ten digits back, though on the way most of them are other digits: the permutation again.
+The cycle brings nine in ten digits back, though on the way most of them are other digits: a wrong correspondence again.
 """
 from pathlib import Path
 from typing import Literal, NamedTuple

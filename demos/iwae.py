@@ -16,7 +16,7 @@ Measured on full MNIST, test NLL with 50 samples on all 10,000 images after some
     python -m demos iwae --data mnist --models iwae --epochs 6 --draws 50 --samples 5000 --images 500
 
 Both still fall, the VAE by .2 nats an epoch and the IWAE by 1.1; very long training is reported to end at 89.8 and 86.8 (Burda et al. 2016).
-After 6 epochs the IWAE is 2.0 nats ahead, with its learning rate already at the floor, at 7 times the work for each image.
+After 6 epochs the IWAE is 2.0 nats ahead, with its learning rate already near the floor, at three times the time for each epoch.
 """
 from pathlib import Path
 

@@ -3,7 +3,7 @@
 One setting at a time is changed from the base: latent 20, width 400, beta 1, dense. For each: minus the ELBO on the test set and its two
 parts, and how far samples are from real images: the Fréchet distance of the features of a classifier trained on the real training images
 (its name stands beside the number; it is not the FID), between as many samples as there are test images, and those. The samples of the best
-setting are saved for a comparison with GANs: samples.npz, uint8 images (N, 1, 28, 28).
+setting are saved, samples.npz, uint8 images (N, 1, 28, 28), and `python -m demos vae_vs_gan --vae runs/vae_sweep/latent-10` sets it beside GANs.
 
 Measured on full Fashion-MNIST after a single epoch (`python -m demos vae_sweep --data fashion-mnist --epochs 1`, one minute of one core):
 

@@ -31,7 +31,7 @@ from tinygen.models.gan import ARCHITECTURES
 from tinygen.models.vae import DenseVAE, evaluate
 from tinygen.training import Run
 
-from demos import conditional_gan, vae_digits
+from demos import conditional_gan, vae_digits, vae_sweep
 from demos.finished import load_weights, settings_of
 from demos.gan import generate
 from demos.tables import print_table
@@ -42,7 +42,7 @@ def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None,
          seed=0, out="runs/vae_vs_gan"):
     """Measure the three models, print the table and the answer that follows from it.
 
-    vae: the folder of a finished run of vae_digits (one seed of it); trained here where it is not given
+    vae: the folder of a finished run of vae_digits (one seed of it), or of a setting of vae_sweep; trained here where it is not given
     gan: the folder of a finished run of conditional_gan, with its plain GAN; trained here where it is not given
     epochs: of the models that are trained here
     samples: how many of each are measured
@@ -104,7 +104,7 @@ def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None,
 
 def load_models(vae, gan, data):
     """(VAE, architecture of the GANs, plain generator, conditional generator), as the runs in the two folders left them. Raises for other folders."""
-    settings = {vae: settings_of(vae, "hidden", "latent", what="run of vae_digits"),
+    settings = {vae: settings_of(vae, "latent", what="run of vae_digits or vae_sweep"),
                 gan: settings_of(gan, "arch", "embedding", files=("plain_average.npz", "conditional_average.npz"), what="run of conditional_gan")}
     for folder in (vae, gan):
         if settings[folder]["data"] != data:
@@ -112,8 +112,15 @@ def load_models(vae, gan, data):
     architecture = ARCHITECTURES[settings[gan]["arch"]]
     plain = architecture.generator(architecture.z_dim)
     conditional = ConditionalGenerator(architecture.z_dim, 10, settings[gan]["embedding"], body=architecture.generator)
-    return (load_weights(vae, DenseVAE((settings[vae]["hidden"],), settings[vae]["latent"])), architecture,
-            load_weights(gan, plain, "plain_average"), load_weights(gan, conditional, "conditional_average"))
+    return load_vae(vae), architecture, load_weights(gan, plain, "plain_average"), load_weights(gan, conditional, "conditional_average")
+
+
+def load_vae(folder):
+    """The VAE of a finished run of vae_digits, or of one setting of vae_sweep."""
+    settings = settings_of(folder, "latent", what="run of vae_digits or vae_sweep")
+    if "layers" in settings:
+        return load_weights(folder, vae_sweep.build(settings))
+    return load_weights(folder, DenseVAE((settings_of(folder, "hidden", what="run of vae_digits or vae_sweep")["hidden"],), settings["latent"]))
 
 
 def sharpness(images):
@@ -132,7 +139,7 @@ def best_of_starts(generator, targets, architecture, starts, steps):
 
 
 def answer(table):
-    """The differences in words, each drawn from two numbers of the table."""
+    """The differences in words, each drawn from two numbers of the table, and what they are good for in general."""
     vae, gan, conditional = table["VAE"], table["GAN"], table["conditional GAN"]
     more = lambda a, b, what: f"{'more' if a > b else 'less'} {what} ({a:.3g} against {b:.3g})"
     yield f"only the VAE has a bound on the likelihood: {vae['-ELBO']:.1f} nats, and an encoder: its reconstructions err by {vae['squared error']:.1f}"
@@ -142,4 +149,4 @@ def answer(table):
     yield f"the VAE covers {more(vae['recall'], gan['recall'], 'of the real images')}"
     yield (f"classes: the plain GAN is {gan['TV of classes']:.3f} from uniform, the VAE {vae['TV of classes']:.3f}, the conditional GAN, asked for each "
            f"equally often, {conditional['TV of classes']:.3f}")
-    yield "so: compression, missing data and anomalies ask for the VAE; synthesis and editing for a GAN, and a label for the conditional one"
+    yield "in general: compression, missing data and anomalies ask for the VAE; synthesis and editing for a GAN, and a label for the conditional one"

@@ -69,10 +69,11 @@ def penalty():
     ring = ring_comparison()
     for name, (distance, hit) in ring.items():
         yield note(f"trained here, small, on a ring of 8 Gaussians: {name}: {hit} of 8 modes hit, W1 to the data {distance:.3f}")
-    wgan, plain = ring["WGAN-GP, three steps of the critic"], ring["GAN, one step each"]
-    yield holds("WGAN-GP hits every mode; the GAN at one step each does not (with three steps of D it may)", wgan[1] == 8 > plain[1],
-                f"{wgan[1]} and {plain[1]} of 8")
-    yield less("W1 to the data: WGAN-GP against the GAN at one step each", wgan[0], plain[0])
+    wgan, equal = ring["WGAN-GP, three steps of the critic"], ring["GAN, three steps of D"]
+    yield check("modes of 8 that WGAN-GP hits", wgan[1], 8)
+    yield less("W1 to the data: WGAN-GP against the untrained generator", wgan[0], ring["untrained"][0])
+    yield note(f"at equal steps and rates W1 is {wgan[0]:.3f} for WGAN-GP and {equal[0]:.3f} for the GAN: while both discriminators are far "
+               "from optimal, as here, the GAN's gradient does not vanish, and how often D is trained matters more than the loss")
 
 
 @question("000.2c", "Inversion: does every start find the same z*?")

@@ -194,8 +194,8 @@ def vae_mnist():
 @question("002.4.3", "The VAE on Fashion-MNIST", trained=True)
 def vae_fashion():
     """The same network. Outlines and brightness are kept, texture and prints are averaged away: they cost few nats
-    under independent pixels, but many to encode. More latent dimensions or a smaller beta sharpen reconstructions and
-    worsen samples from the prior."""
+    under independent pixels, but many to encode. A smaller beta sharpens reconstructions and worsens samples
+    from the prior."""
     yield from trained_vae("fashion-mini", "fashion-mnist")
     found, test = vae("fashion-mini"), images("fashion-mini", 200, "test")[0]
     roughness = lambda rows: float(np.abs(np.diff(rows.reshape(-1, 28, 28), axis=2)).mean())

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import tinygen.data
-from demos import (autoencoder, denoising, echo, estimators, identity, iwae, latent, rate_distortion, vae, vae_digits, vae_sweep, vae_variants)
+from demos import (autoencoder, cifar_table, denoising, echo, estimators, identity, iwae, latent, rate_distortion, vae, vae_digits, vae_sweep,
+                   vae_variants, vae_vs_gan)
 from demos.command_line import run
 
 load = tinygen.data.load
@@ -157,6 +158,15 @@ def test_vae_sweep(tmp_path, monkeypatch):
     assert "latent 2: Fréchet distance" in results(tmp_path, "samples", "distances")
     with np.load(tmp_path / "samples.npz") as file:
         assert file["images"].shape == (100, 1, 28, 28) and file["images"].dtype == np.uint8
+    assert vae_vs_gan.load_vae(tmp_path / "latent-2").latent == 2
+
+
+def test_cifar_table_says_what_else_differs():
+    rows = {"vae": {"probe accuracy": 0.4, "generation FID": 120.0}, "vae + contrast": {"probe accuracy": 0.5, "generation FID": 130.0}}
+    alike, longer = {"epochs": 6, "beta": 0.1}, {"epochs": 8, "beta": 1.0}
+    told = lambda settings: [line for line in cifar_table.compare(rows, {"vae": alike, "vae + contrast": settings}) if "against" in line]
+    assert told(alike) == ["vae + contrast against vae: generation FID 120.0 -> 130.0 (not better); probe accuracy 40.0% -> 50.0% (better)."]
+    assert told(longer)[0].endswith("(better) (also different: epochs 6 and 8; beta 0.1 and 1.0).")
 
 
 @pytest.mark.parametrize("arguments, message", [
