@@ -107,7 +107,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
         curves[name] = [[table[f"{name}, beta {beta:g}"][part] for beta in betas] for part in ("rate", "distortion")] + [betas] * (len(betas) > 1)
         model = load_weights(run.out, build(name, hidden, latent, depth, decoder))
         pictures[f"{name}: reconstructions"] = model.reconstruct(test[:10])
-        codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(train, 10)
+        codes = model.draw_prior(10) if name == "vae" else model.draw_marginal(tgdata.binarize(train, np.random.default_rng(seed)), 10)
         pictures[f"{name}: samples"] = model.generate(codes)
     print_table(table, "model")
     with overview as run:

@@ -4,7 +4,8 @@
     python -m demos latent --run runs/vae_digits/seed-1
     python -m demos latent --run runs/echo/echo-beta-1
 
-reads any finished run of vae, vae_digits, rate_distortion, echo, iwae, vae_sweep, vae_variants or autoencoder.
+reads any finished run of vae, vae_digits, rate_distortion, echo, iwae, vae_sweep, vae_variants or autoencoder; those of binary digits (echo, iwae)
+are shown the grey ones.
 
 Between the codes of two images lie a straight and a spherical path. In many dimensions draws of N(0, I) have a norm near sqrt(d), and the
 middle of two is nearer to the origin, at sqrt(d / 2), where hardly any draw lies; the spherical path keeps the norm. The blur of an image is
