@@ -50,7 +50,7 @@ def main(*, runs=("runs/cifar",), out="runs/cifar_table"):
 
 def read_run(folder):
     """(settings, results) of a finished run; raises where there is none."""
-    settings = settings_of(folder, "model", "change", "latent", files=("results.json", "model.npz"), what="run of cifar")
+    settings = settings_of(folder, "model", "change", "latent", what="run of cifar")
     results = json.loads((Path(folder) / "results.json").read_text())
     return settings, {"model": settings["model"], "change": settings["change"], **results}
 

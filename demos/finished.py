@@ -8,17 +8,21 @@ import numpy as np
 def settings_of(folder, *needed, files=("model.npz",), what="run"):
     """The settings of the finished run in `folder`.
 
-    needed: settings that such a run has    files: what it leaves beside config.json    what: what kind of run is asked for
+    needed: settings that such a run has    files: what it leaves beside config.json and results.json    what: what kind of run is asked for
     Raises FileNotFoundError where a file is missing, ValueError where another demo wrote the run.
     """
     folder = Path(folder)
-    for name in ("config.json", *files):
+    def found(name):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} holds no {name}: it is not the folder of a finished {what}")
-    config = json.loads((folder / "config.json").read_text())
+        return folder / name
+
+    config = json.loads(found("config.json").read_text())
     missing = [name for name in needed if name not in config["settings"]]
     if missing:
         raise ValueError(f"{folder} was written by {config.get('command', 'another program')!r}, which has no setting {missing[0]}: it is not a {what}")
+    for name in (*files, "results.json"):
+        found(name)
     return config["settings"]
 
 

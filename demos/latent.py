@@ -101,7 +101,7 @@ def read_run(folder, demo=None):
     Raises FileNotFoundError or ValueError, saying what is there instead.
     """
     folder = Path(folder)
-    for name in ("config.json", "model.npz"):
+    for name in ("config.json", "model.npz", "results.json"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"latent: {folder} holds no {name}; --run takes the folder of a finished run of one model, such as runs/vae_digits/seed-1")
     config = json.loads((folder / "config.json").read_text())

@@ -326,6 +326,18 @@ def test_functions_of_very_different_scales_all_reach_their_minimum(method, lr):
     np.testing.assert_array_equal(found.value, found.values.min(axis=0))
 
 
+def test_lbfgs_moves_all_functions_when_one_starts_at_its_minimum_or_at_infinity():
+    weight = np.array([[1.0], [30.0], [3.0]]) * np.ones((3, 20))
+    objective = lambda z: ((tg.tanh(z) - 0.5) ** 2 * weight + tg.where(z > 50.0, np.inf, 0.0)).sum(axis=1)
+    start = rng().standard_normal((3, 20))
+    start[0] = np.arctanh(0.5) + 1e-6
+    assert (geo.descend(objective, start, method="lbfgs", steps=100).value < 1e-8).all()
+    start[0] = 60.0
+    assert (geo.descend(objective, start, method="lbfgs", steps=100).value[1:] < 1e-8).all()
+    with pytest.raises(ValueError, match=r"descend: start \(3, 20\) holds NaN"):
+        geo.descend(objective, start * np.nan, method="lbfgs")
+
+
 def test_a_value_that_is_no_number_is_never_the_best():
     with np.errstate(invalid="ignore"):
         found = geo.descend(lambda z: tg.log(z).sum(axis=1), np.array([[1.0]]), steps=30, lr=0.2)     # it runs below zero

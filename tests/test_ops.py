@@ -169,6 +169,17 @@ def test_the_tails_stay_finite(dtype):
     np.testing.assert_allclose(tg.sigmoid(x).data[1], 0 if dtype == np.float32 else math.exp(-100), rtol=1e-6, atol=1e-40)
 
 
+def test_logsumexp_passes_nan_on():
+    np.testing.assert_array_equal(tg.logsumexp(np.array([[np.nan, 1.0], [0.0, -np.inf]]), axis=1), [np.nan, 0.0])
+
+
+def test_maximum_of_equal_infinities_shares_its_gradient():
+    for value in (np.inf, -np.inf):
+        x, z = (tg.tensor(np.array([value, 1.0]), requires_grad=True) for _ in range(2))
+        for gradient in tg.grad(tg.maximum(x, z).sum(), [x, z]):
+            np.testing.assert_array_equal(gradient.data, [0.5, 0.5])
+
+
 def test_logsumexp_of_nothing_but_minus_infinity():
     assert tg.logsumexp(tg.tensor(np.full(3, -np.inf))).item() == -np.inf
 

@@ -123,7 +123,7 @@ def test_a_line_said_in_between_does_not_tear_the_progress_line(clock):
 
 @pytest.mark.parametrize("value, text", [
     (0.0, "0.000"), (1.0, "1.000"), (-12.345, "-12.35"), (154.23, "154.2"), (2345.6, "2346"), (12_000, "12,000"), (7, "7"),
-    (1.23e-5, "1.23e-05"), (2.5e7, "2.5e+07"), (float("nan"), "nan"), (float("inf"), "inf")])
+    (0.6931, "0.693"), (0.012345, "0.0123"), (0.00149, "0.00149"), (1.23e-5, "1.23e-05"), (2.5e7, "2.5e+07"), (float("nan"), "nan"), (float("inf"), "inf")])
 def test_numbers_for_people(value, text):
     assert number(value) == text
 

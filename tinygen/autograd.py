@@ -55,7 +55,7 @@ class Tensor:
     def __setstate__(self, state):
         """A copy (copy.deepcopy, pickle) is another tensor: the walk tells tensors apart by their numbers, so it gets its own."""
         vars(self).update(state)
-        self.number = next(_number)
+        self.number, self.updated = next(_number), 0
 
     shape = property(lambda self: self.data.shape, doc="The lengths of the axes.")
     ndim = property(lambda self: self.data.ndim, doc="The number of axes.")

@@ -50,7 +50,7 @@ import numpy as np  # noqa: E402  (after the settings, which NumPy reads as it l
 
 
 def xp(*arrays):
-    """The array module of `arrays`: cupy if one of them lives on a GPU, else numpy. Plain numbers belong to either."""
+    """The array module of `arrays`: that of the first array, numpy where there is none. Plain numbers belong to either."""
     for a in arrays:
         if type(a) is np.ndarray:
             return np
@@ -168,6 +168,7 @@ def standard_normal(shape, like=_default_like):
 
 def uniform(shape, like=_default_like, low=0.0, high=1.0):
     """An array of independent U[low, high) draws with the dtype and device of `like` (an array or a Tensor)."""
+    low, high = float(low), float(high)
     return low + (high - low) * generator(device_of(like)).random(shape, dtype=like.dtype)
 
 

@@ -110,13 +110,14 @@ class Progress:
 
 
 def number(value):
-    """A number as a person wants to read it: four significant digits, no exponent where it can be helped."""
+    """A number as a person wants to read it: three or four significant digits, no exponent where it can be helped."""
     if isinstance(value, int):
         return f"{value:,}"
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.3g}"
-    return f"{value:.{0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3}f}"
+    decimals = 3 if not size < 0.1 or size == 0 else 4 if size >= 0.01 else 5
+    return f"{value:.{0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else decimals}f}"
 
 
 def duration(seconds):

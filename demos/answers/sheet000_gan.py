@@ -72,19 +72,27 @@ def penalty():
     wgan, equal = ring["WGAN-GP, three steps of the critic"], ring["GAN, three steps of D"]
     yield check("modes of 8 that WGAN-GP hits", wgan[1], 8)
     yield less("W1 to the data: WGAN-GP against the untrained generator", wgan[0], ring["untrained"][0])
-    yield note(f"at equal steps and rates W1 is {wgan[0]:.3f} for WGAN-GP and {equal[0]:.3f} for the GAN: while both discriminators are far "
-               "from optimal, as here, the GAN's gradient does not vanish, and how often D is trained matters more than the loss")
+    yield note(f"at equal steps and rates W1 is {wgan[0]:.3f} for WGAN-GP and {equal[0]:.3f} for the GAN, whose gradient has not vanished so "
+               "early: how much D is trained, in steps and rate, matters more here than the loss")
 
 
 @question("000.2c", "Inversion: does every start find the same z*?")
 def inversion():
-    """No. ||G(z) - x||^2 is not convex in z, so gradient descent ends in the nearest local minimum, and different
-    starts give different z*, some of them with a positive loss although x is in the range of G. The exception is a
-    linear G of full column rank: one minimum, z* = pinv(W) x, reached from every start."""
+    """No. ||G(z) - x||^2 is not convex in z, so descent ends in a local minimum, or on a plateau where units are
+    saturated, and different starts give different z*, some of them with a positive loss although x is in the range of
+    G. The smallest case: G(z) = (z^2, z/2) and x = G(1) have a second minimum at z = -(2 + sqrt 2)/4. The exception is
+    a linear G of full column rank: one minimum, z* = pinv(W) x, reached from every start."""
     rng = np.random.default_rng(4)
     weight, x = rng.standard_normal((4, 30)), rng.standard_normal((1, 30))
     found = invert(lambda z: z @ weight, x, rng.standard_normal((10, 4)) * 5, method="lbfgs")
-    yield check("linear G: 10 starts of gradient descent, against x pinv(W)", found.z[0], x @ np.linalg.pinv(weight), 1e-5)
+    yield check("linear G: 10 starts of L-BFGS, against x pinv(W)", found.z[0], x @ np.linalg.pinv(weight), 1e-5)
+
+    fold = lambda z: tg.concatenate([z * z, z * 0.5], axis=1)
+    found = invert(fold, np.array([[1.0, 0.5]]), np.array([[-2.0], [-0.5], [0.5], [2.0]]), method="adam", steps=1000)
+    yield check("G(z) = (z^2, z/2), x = G(1): four starts, against -(2 + sqrt 2)/4 and 1", found.z[0, :, 0],
+                np.array([-(2 + math.sqrt(2)) / 4, -(2 + math.sqrt(2)) / 4, 1, 1]), 1e-4)
+    yield check("... the loss left over at the first, against ((z^2 - 1)^2 + (z - 1)^2 / 4)", found.loss[0, 0],
+                ((2 + math.sqrt(2)) ** 2 / 16 - 1) ** 2 + ((2 + math.sqrt(2)) / 4 + 1) ** 2 / 4, 1e-6)
 
     hidden, bias, out = rng.standard_normal((2, 16)) * 4.0, rng.standard_normal(16), rng.standard_normal((16, 50)) / 4
     generate = lambda z: tg.tanh(z @ hidden + bias) @ out
@@ -95,7 +103,7 @@ def inversion():
     different = len(np.unique(found.z[0].round(1), axis=0))
     yield note(f"a tanh network 2 -> 16 -> 50, an image of its own, 20 starts: {different} different z* (to one digit)")
     yield less("the best start gave back the true z, to within", distances[losses.argmin()], 1e-3)
-    yield holds("others end in local minima, elsewhere", stuck.any() and distances[stuck].min() > 0.05,
+    yield holds("others stop elsewhere, in minima or on plateaus", stuck.any() and distances[stuck].min() > 0.05,
                 f"{stuck.sum()} starts, losses {losses[stuck].min():.3g} to {losses[stuck].max():.3g}" if stuck.any() else "none")
 
 

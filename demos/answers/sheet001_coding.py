@@ -1,5 +1,6 @@
 """Sheet 001, question 2: densities, samplers, the ELBO in both forms, and what the trained model shows."""
 import math
+from collections import Counter
 
 import numpy as np
 from scipy import stats
@@ -9,7 +10,7 @@ from demos.finished import load_weights
 from demos.vae import interpolate_mu
 from tinygen import distributions as d
 from tinygen.losses import elbo, elbo_closed_form
-from tinygen.metrics import knn_probe
+from tinygen.metrics import knn_classify, knn_probe
 from tinygen.models.vae import SheetVAE, evaluate
 
 from .derivatives import gradient
@@ -98,7 +99,7 @@ def training():
 def visualisation():
     """Left p(x|z) for z from the prior, right a sample of it: the probabilities are smooth, each sample is speckled,
     since the pixels are independent given z. In the latent plane the digits form neighbourhoods although no label was
-    used; 4 and 9, 3 and 8 overlap. Between two means the decoder passes through intermediate shapes, some of them no
+    used; the classes that overlap are named below. Between two means the decoder passes through intermediate shapes, some of them no
     digits."""
     run = latest("vae", data="mnist") or trained("vae", SMALL, data="mnist-mini")
     yield note(run.origin)
@@ -112,7 +113,12 @@ def visualisation():
     tg.manual_seed(3)
     p = model.sample(20)
     roughness = lambda images: np.abs(np.diff(images.reshape(-1, 28, 28), axis=2)).mean()
-    yield less("roughness between neighbouring pixels: p(x|z) is below its samples", roughness(p), roughness(d.sample_bernoulli(p)))
+    digits = tg.data.threshold(test[:200]).reshape(-1, 784)
+    yield less("roughness between neighbouring pixels: p(x|z) against binary test digits", roughness(p), roughness(digits))
+    yield less("... and these against samples of p(x|z)", roughness(digits), roughness(d.sample_bernoulli(p)))
+    predicted = knn_classify(codes, labels[:2000], test_codes)
+    confused = Counter(tuple(sorted(pair)) for pair in zip(test_labels[:2000].tolist(), predicted.tolist()) if pair[0] != pair[1])
+    yield note("most often taken for each other in the plane: " + ", ".join(f"{a} and {b} ({count})" for (a, b), count in confused.most_common(4)))
     a, b = test_codes[0], test_codes[1]
     path = model.generate(np.stack([interpolate_mu(a, b, t) for t in np.linspace(0, 1, 11)]))
-    yield check("an interpolation begins and ends with the two reconstructions", path[[0, -1]], model.generate(np.stack([a, b])), 1e-6)
+    yield check("an interpolation begins and ends with the two reconstructions", path[[0, -1]], model.reconstruct(digits[:2]), 1e-6)

@@ -25,7 +25,7 @@ def no_identity():
     encoder's Jacobian (or weight decay). Left alone, an overcomplete linear autoencoder does learn the identity: W2
     W1 = I, zero error, nothing about the data. Bottleneck k: the best it can do is PCA's error, so it must find the
     directions in which the data vary: useful for compression. Noise: it must project back towards the data, so it
-    learns where the data are. Each makes codes that differ between data and non-data."""
+    learns where the data are. Each rebuilds data better than what lies elsewhere."""
     rng = np.random.default_rng(0)
     spectrum = np.array([3.0, 2.0, 1.0, 0.5, 0.2, 0.1])
     x = rng.standard_normal((400, 6)) * spectrum @ np.linalg.qr(rng.standard_normal((6, 6)))[0]
@@ -51,6 +51,11 @@ def no_identity():
                 np.sort(np.linalg.eigvals(noisy).real)[::-1], eigenvalues / (eigenvalues + 1), 1e-3)
     sparse = fitted(10, sparsity=20.0)
     yield less("sparsity, width 10: 1 is below ||W2 W1 - I||", 1.0, np.linalg.norm(sparse - np.eye(6)))
+    elsewhere = rng.standard_normal(x.shape)
+    elsewhere *= np.linalg.norm(x, axis=1, keepdims=True) / np.linalg.norm(elsewhere, axis=1, keepdims=True)
+    for name, through in (("bottleneck 2", fitted(2)), ("noise", noisy), ("sparsity", sparse)):
+        yield less(f"{name}: squared error on data, against points of the same lengths in random directions", error(through),
+                   ((elsewhere @ through - elsewhere) ** 2).sum() / len(x))
 
 
 @question("002.3.2", "A corruption process, and the best denoiser")
@@ -202,6 +207,8 @@ def vae_fashion():
     yield less("roughness between neighbouring pixels: reconstructions against originals", roughness(found.model.reconstruct(test)),
                roughness(test))
     base, small_beta = latent_scores(), latent_scores(beta=0.1)
+    yield less("roughness of reconstructions: beta = 1 against beta = 0.1, latent of 64",
+               *(roughness(vae("fashion-mini", 64, beta).model.reconstruct(test)) for beta in (1.0, 0.1)))
     yield less("beta = 0.1: Fréchet distance of the reconstructions on 20 principal axes (not FID), against beta = 1",
                small_beta["reconstruction"], base["reconstruction"])
     yield less("... of samples from the prior: beta = 1 against beta = 0.1", base["generation"], small_beta["generation"])

@@ -147,17 +147,36 @@ def test_a_finished_run_can_go_on_for_longer(toy, tmp_path, same_run):
     same_run(tmp_path / "one", tmp_path / "two")
 
 
-def test_a_new_run_in_the_folder_keeps_the_old_checkpoint(toy, tmp_path, same_run, capsys):
-    toy.train(tmp_path / "a", 5)
+def test_a_new_run_in_the_folder_moves_the_old_one_aside(toy, tmp_path, same_run, capsys):
+    toy.train(tmp_path / "a", 4, seed=5)
+    toy.train(tmp_path / "a", 5)                                    # moves that aside ...
+    (tmp_path / "a" / "average.npz").write_bytes(b"of the old run")
     (tmp_path / "a" / "samples").mkdir()
     (tmp_path / "a" / "samples" / "epoch-5.png").write_bytes(b"old")
     (tmp_path / "a" / "samples" / "mine.png").write_bytes(b"mine")
     toy.train(tmp_path / "a", 3, seed=2)
-    assert "held another run; its checkpoint is now previous.npz" in capsys.readouterr().out
-    assert load_checkpoint(tmp_path / "a" / "previous.npz").facts["epoch"] == 5
+    previous = tmp_path / "a" / "previous"                          # ... and is moved aside itself
+    assert f"held another run, which is now in {previous}" in capsys.readouterr().out
+    assert load_checkpoint(previous / "checkpoint.npz").facts["epoch"] == 5
+    assert {"config.json", "results.json", "model.npz", "average.npz", "index.html"} <= {p.name for p in previous.iterdir()}
     assert [p.name for p in (tmp_path / "a" / "samples").iterdir()] == ["mine.png"]
+    assert [p.name for p in (previous / "samples").iterdir()] == ["epoch-5.png"] and not (tmp_path / "a" / "average.npz").exists()
+    toy.train(previous, 6, resume=True)                             # whole enough to go on
     toy.train(tmp_path / "b", 3, seed=2)
     same_run(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_loop_that_is_left_by_break_ends_there(toy, tmp_path):
+    """Early stopping: the epoch counts, and a resumed run begins with the next."""
+    with Run(tmp_path, {"seed": 0}) as run:
+        run.keep(model=toy.Weights())
+        for epoch in run.epochs(5):
+            run.update(1, loss=epoch)
+            if epoch == 3:
+                break
+        run.finish()
+    assert [row["loss"] for row in run.history] == [1, 2, 3]
+    assert load_checkpoint(tmp_path / "checkpoint.npz").facts["epoch"] == 3
 
 
 def test_a_loop_of_steps_ends_a_row_every_so_many(toy, tmp_path):

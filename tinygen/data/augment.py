@@ -85,7 +85,7 @@ def rotated(x, rng):
 def noisy(x, rng, sigma=0.1):
     """x plus Gaussian noise of standard deviation sigma, kept within [0, 1]."""
     _check("noisy", x, rng)
-    return np.clip(x + sigma * rng.standard_normal(x.shape, dtype=x.dtype), 0, 1)
+    return np.clip(x + float(sigma) * rng.standard_normal(x.shape, dtype=x.dtype), 0, 1)
 
 
 def view(x, rng):

@@ -16,7 +16,7 @@ def batches(data, batch_size, rng=None, *, labels=None, scale=(0, 1), binary=Fal
     binary: dynamic binarisation (Salakhutdinov and Murray 2008): pixel x / 255 is the probability of a 1, drawn anew each time
     start: batches to skip, with the numbers they would have drawn: an epoch that was interrupted goes on exactly as it was
 
-        for epoch in range(epochs):
+        for epoch in range(1, epochs + 1):              # (seed, 0) would be the stream of seed
             for x, y in batches(images, 100, np.random.default_rng((seed, epoch)), labels=labels):
                 ...
 
@@ -59,8 +59,15 @@ def to_float(images, scale=(0, 1)):
 
 
 def to_bytes(images, scale=(0, 1)):
-    """Float images in [0, 1] or [-1, 1] as uint8, rounded, what lies outside cut off: to_bytes(to_float(x, scale), scale) = x."""
+    """Float images in [0, 1] or [-1, 1] as uint8, rounded, what lies outside cut off: to_bytes(to_float(x, scale), scale) = x.
+
+    Raises TypeError where they are bytes already, ValueError for NaN or infinity.
+    """
     _check_scale("to_bytes", scale)
+    if images.dtype.kind != "f":
+        raise TypeError(f"to_bytes: images {images.shape} of {images.dtype} must be floats")
+    if not np.isfinite(images).all():
+        raise ValueError(f"to_bytes: images {images.shape} hold NaN or infinity: the network that made them has diverged; lower the learning rate")
     low, high = scale
     return np.clip((images - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8)
 

@@ -137,7 +137,8 @@ def densities_1d(x, densities, *, discriminators=None, samples=None, xlabel="$x$
     axes = figure.subplots(2 if judges else 1, sharex=True, squeeze=False)[:, 0]
     for index, (name, values) in enumerate((samples or {}).items()):
         drawn = as_array(caller, f"samples[{name!r}]", values, "(M,)")
-        axes[0].hist(drawn, bins=np.linspace(x[0], x[-1], 61), density=True, color=PALETTE[(len(curves) + index) % 10],
+        bins = np.linspace(x[0], x[-1], 61)                     # a density of all samples, those outside as well
+        axes[0].hist(drawn, bins=bins, weights=np.full(len(drawn), 1 / (len(drawn) * (bins[1] - bins[0]))), color=PALETTE[(len(curves) + index) % 10],
                      alpha=0.35, label=name, zorder=1)
     for index, (name, p) in enumerate(curves.items()):
         style = series_style(index)

@@ -2,7 +2,8 @@
 
 The gradient of their sum holds the gradient of each in its place. Adam treats every number by itself, so it runs as if each function
 were alone. L-BFGS minimises the sum and shares its line searches; each function is divided by its value at the start, so that none
-drowns the others.
+drowns the others, or by a thousandth of the largest where it starts near its minimum: magnified further, its curvature would stop the
+search for all. A function whose value at the start is not finite stays there.
 """
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ def descend(objective, start, *, method="adam", steps=300, lr=0.1, after=None):
     objective: Tensor (N, ...) -> Tensor (N,), the n-th from the n-th variables alone.    method: "adam", whose learning rate falls from
     lr to 0 along half a cosine, or "lbfgs" (SciPy's L-BFGS-B), which stops earlier where it can go no lower.
     after: array (N, ...) -> array, applied to the variables after every step of Adam.
-    Raises ValueError for an unknown method, fewer than 0 steps, or an objective that does not return (N,).
+    Raises ValueError for an unknown method, fewer than 0 steps, a start that L-BFGS cannot take (NaN), or an objective that does not return (N,).
     """
     if method not in METHODS:
         raise ValueError(f"descend: method {method!r} is none of {', '.join(METHODS)}")
@@ -40,6 +41,9 @@ def descend(objective, start, *, method="adam", steps=300, lr=0.1, after=None):
         raise ValueError(f"descend: steps = {steps!r} must be a whole number, 0 or more")
     if after is not None and method != "adam":
         raise ValueError("descend: what changes the variables between two steps breaks the curvature that L-BFGS has gathered; use adam")
+
+    if method == "lbfgs" and not np.isfinite(host(start)).all():
+        raise ValueError(f"descend: start {start.shape} holds NaN or infinity, and L-BFGS moves all functions together; leave those rows out")
 
     def checked(variables):
         values = objective(variables)
@@ -82,10 +86,15 @@ def _lbfgs(objective, start, steps, lr, after):
         values = objective(variables)
         last = host(variables.data), host(values.data)
         if scale is None:
-            scale = 1.0 / np.maximum(np.abs(last[1]), np.finfo(start.dtype).tiny ** 0.5)
+            sizes = np.where(np.isfinite(last[1]), np.abs(last[1]), np.inf)
+            largest = sizes[np.isfinite(sizes)].max(initial=0.0)
+            scale = 1.0 / np.maximum(sizes, max(1e-3 * largest, np.finfo(start.dtype).tiny ** 0.5))     # 0 for those that are not finite
             visited.append(last)
         slope, = grad(values, [variables], to(scale.astype(values.dtype), device))
-        return float((last[1] * scale).sum(dtype=np.float64)), host(slope.data).ravel().astype(np.float64)
+        slope = host(slope.data).reshape(len(start), -1).astype(np.float64)
+        left_out = scale == 0
+        slope[left_out] = 0
+        return float((last[1][~left_out] * scale[~left_out]).sum(dtype=np.float64)), slope.ravel()
 
     minimize(value_and_gradient, host(start).ravel().astype(np.float64), jac=True, method="L-BFGS-B",
              callback=lambda flat: visited.append(last),

@@ -124,8 +124,8 @@ def sign(x):
 @elementwise(None, None)
 def greater(x, z):
     """1 where x > z, 1/2 where they are equal, else 0: the share of a maximum's gradient that goes to x."""
-    difference = xp(x, z).sign(x - z)
-    return (difference + 1.0) * 0.5
+    dtype = xp(x, z).result_type(x, z)
+    return ((x > z).astype(dtype) + (x >= z).astype(dtype)) * 0.5           # not by x - z, which is NaN at equal infinities
 
 
 @elementwise(None)

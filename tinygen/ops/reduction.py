@@ -95,9 +95,9 @@ def logsumexp(x, *, axis=None, keepdims=False):
 
 
 def _log(m, total):
-    """log(total) that gives -inf for 0 without a warning."""
-    positive = total > 0
-    return m.where(positive, m.log(m.where(positive, total, 1.0)), -np.inf).astype(total.dtype)
+    """log(total) that gives -inf for 0 without a warning, and NaN for NaN."""
+    zero = total == 0
+    return m.where(zero, -np.inf, m.log(m.where(zero, 1.0, total))).astype(total.dtype)
 
 
 def _softmax_vjp(g, y, x, axis):

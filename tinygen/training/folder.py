@@ -3,6 +3,7 @@ import csv
 import json
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -37,14 +38,19 @@ def refuse_differences(folder, then, settings, machine):
               "the last digits may differ")
 
 
-def retire_checkpoint(folder):
-    """A new run takes the folder: keep the old one's checkpoint as previous.npz, remove its page, weights and samples over time."""
-    os.replace(folder / "checkpoint.npz", folder / "previous.npz")
-    for name in ("index.html", "model.npz"):
-        (folder / name).unlink(missing_ok=True)
-    for unit in ("epoch", "step"):
-        for sample in (folder / "samples").glob(f"{unit}-*.png"):
-            sample.unlink()
+def retire(folder):
+    """A new run takes the folder: what the old one wrote moves into the subfolder `previous`, in place of the run that was there.
+
+    The checkpoint moves last, and `previous` is replaced after that: killed on the way, the next run takes it up again.
+    """
+    moving = folder / ".previous"
+    (moving / "samples").mkdir(parents=True, exist_ok=True)
+    patterns = ("index.html", "*.json", "*.csv", "*.png", "*.gif", "*.npz", "samples/epoch-*.png", "samples/step-*.png")
+    written = [path for pattern in patterns for path in folder.glob(pattern)]
+    for path in sorted(written, key=lambda path: path.name == "checkpoint.npz"):
+        os.replace(path, moving / path.relative_to(folder))
+    shutil.rmtree(folder / "previous", ignore_errors=True)
+    os.replace(moving, folder / "previous")
 
 
 def write_json(path, content):

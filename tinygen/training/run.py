@@ -32,7 +32,7 @@ from .. import backend
 from ..files import remove_parts, replacing
 from ..progress import Progress, duration
 from .checkpoint import as_json, load_checkpoint, save_checkpoint
-from .folder import command, how_to_resume, refuse_differences, retire_checkpoint, write_json, write_metrics
+from .folder import command, how_to_resume, refuse_differences, retire, write_json, write_metrics
 from .report import write_report
 
 UNREAD = 150                        # numbers left on a GPU before they are read; the progress line shows those that were
@@ -46,8 +46,8 @@ class Run:
     """A training run that writes the folder `out`; see the top of this file.
 
     settings: {name: value}, all that the results depend on; a demo passes its keyword arguments, `locals()`
-    resume:   go on from the folder's checkpoint. Without it a new run takes the folder over, and keeps an earlier
-              checkpoint as previous.npz
+    resume:   go on from the folder's checkpoint. Without it a new run takes the folder over, and moves an earlier one into
+              the subfolder `previous`
     unit:     what `update` counts
 
     Raises OSError if the folder cannot be written; ValueError if it holds a run that cannot go on here and now, naming
@@ -210,6 +210,9 @@ class Run:
         """The run is complete: write the weights of every module and average that was kept (model.npz for `model`), the
         `results` (numbers, in results.json), the curves, the animation and the page."""
         self.results = {name: _number(name, value) for name, value in results.items()}
+        if self._index > self._done:            # the loop was left by break: what it did there counts
+            self.step, self.epoch = (self._index, self.epoch) if self._unit == "step" else (self.step, self._index)
+            self._end_row()
         for name, part in self._parts.items():
             module = getattr(part, "average", part)                     # of an ExponentialMovingAverage, the module
             if hasattr(module, "named_parameters"):
@@ -274,8 +277,8 @@ class Run:
         if resume:
             print(f"there is no checkpoint in {self.out} yet: starting from the beginning")
         elif self._checkpoint.exists():
-            retire_checkpoint(self.out)
-            print(f"{self.out} held another run; its checkpoint is now previous.npz")
+            retire(self.out)
+            print(f"{self.out} held another run, which is now in {self.out / 'previous'}")
         self._write_config()
         print(f"writing to {self.out}")
 
