@@ -24,7 +24,7 @@ built from test images. Measured on full MNIST, one beta, equal architecture, da
 The paper reports Echo ahead by about a nat, with convolutional networks and 200 epochs. What Echo is spared is a prior to match. A deep decoder
 bends the prior into any shape, so there the two come level, and the distance shrinks with training and with size. A linear decoder cannot: with
 a deep encoder before it Echo is 3.1 nats ahead after 20 epochs, and its samples are digits where those of the VAE are not (images.png). After
-60 epochs it is 1.4 ahead (112.7 and 114.0; with 8 numbers .8 after 40), and the VAE alone needs 180 for 112.1: an epoch of Echo takes 2.5 times
+60 epochs it is 1.4 ahead (112.7 and 114.0, drawn from other first weights), and the VAE alone needs 180 for 112.1: an epoch of Echo takes 2.5 times
 as long, so much of the lead is in steps, not in time. With both sides linear it is ahead by .6 and 1.4 nats, and with 120 epochs the VAE with
 8 numbers has 143.0 as well (rate 12.56, distortion 130.4).
 
