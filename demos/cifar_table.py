@@ -17,7 +17,7 @@ from tinygen.models.cifar import CifarVAE, as_cifar
 from tinygen.training import Run
 
 from demos.cifar import rebuilt
-from demos.finished import load_weights, settings_of
+from demos.finished import differences, load_weights, settings_of
 from demos.tables import print_table
 
 
@@ -88,7 +88,6 @@ def compare(by_words, settings):
                     form = ".1%" if "accuracy" in key else ".1f"
                     parts.append(f"{key} {b:{form}} -> {a:{form}} ({'better' if (a - b) * better > 0 else 'not better'})")
             known = ("data", "images", "epochs", "batch_size", "latent", "seed") + ("lr", "beta") * (" + " in name)
-            different = [f"{key} {settings[base].get(key)} and {settings[name].get(key)}" for key in known
-                         if settings[base].get(key) != settings[name].get(key)]
+            different = differences(settings[base], settings[name], known)
             if parts:
                 yield f"{name} against {base}: " + "; ".join(parts) + (f" (also different: {'; '.join(different)})" if different else "") + "."

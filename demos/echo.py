@@ -122,7 +122,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 
 
-def build(name, hidden, latent, depth, decoder="mirror"):
+def build(name, hidden, latent, depth, decoder):
     """The model of that name, with ReLU and He's initial weights: 784 - hidden - latent - hidden reversed - 784, or latent - 784 with a linear
     decoder."""
     widths = tuple(width for width in hidden if width)

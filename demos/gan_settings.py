@@ -26,7 +26,8 @@ SHEET = {
     "sheet000-conv": Settings(100, 64, 1e-4),
     "conv-critic": Settings(100, 64, 1e-4),
 }
-# What was measured here, most in fewer steps (minimax with sheet000 loses at once, see gan_vs_wgan); pairs that are not named take the sheet's, with the changes that their loss needs.
+# What was measured here, most in fewer steps (minimax with sheet000 loses at once, see gan_vs_wgan); pairs that are not named take the
+# sheet's, with the changes that their loss needs.
 MEASURED = {
     ("dnet", "non-saturating"): Settings(10, 64, 1e-3),
     **{("dcgan", loss): Settings(5, 128, 2e-4) for loss in ("minimax", "non-saturating", "lsgan", "hinge")},

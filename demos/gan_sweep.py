@@ -14,8 +14,8 @@ Measured by the second command, fully connected networks (15 minutes of one core
     1                                   441,  7.3          530, 5.0   1159, 1.0
     4                                   494,  6.8          323, 7.5    537, 5.2
 
-The best is a fast discriminator with two turns of the generator. With a slow one, or one of equal rate that is outnumbered five to one, the generator runs
-ahead into a single picture: what the generator needs is a gradient worth following, and that takes a discriminator that keeps up.
+The best is a fast discriminator with two turns of the generator. With a slow one, or one of equal rate that is outnumbered five to one,
+the generator runs ahead into a single picture: what the generator needs is a gradient worth following, and that takes a discriminator that keeps up.
 """
 from typing import Literal
 

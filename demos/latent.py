@@ -27,7 +27,7 @@ from tinygen.nn import Tanh
 from tinygen.training import Run
 
 from demos import echo, vae_digits, vae_sweep, vae_variants
-from demos.finished import load_weights
+from demos.finished import load_weights, require
 from demos.tables import print_table
 from demos.vae_training import rows
 
@@ -101,9 +101,7 @@ def read_run(folder, demo=None):
     Raises FileNotFoundError or ValueError, saying what is there instead.
     """
     folder = Path(folder)
-    for name in ("config.json", "model.npz", "results.json"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"latent: {folder} holds no {name}; --run takes the folder of a finished run of one model, such as runs/vae_digits/seed-1")
+    require(folder, "config.json", "model.npz", "results.json", what="run of one model, such as runs/vae_digits/seed-1")
     config = json.loads((folder / "config.json").read_text())
     words = shlex.split(config["command"])
     demo = demo or (words[words.index("demos") + 1] if "demos" in words[:-1] else "")

@@ -1,8 +1,9 @@
 """Rate against distortion: the beta-VAE from copying to collapse, and the linear case in closed form [000.1]
 
 A VAE of grey digits is trained for several beta. Small beta: the rate grows without bound and samples from the prior are garbage, because
-the codes cover little of it (of the rate at most log N, for N images, is I(x; z); the rest is KL(q(z) || p(z))). Large beta: the rate falls to 0, q(z|x) = p(z), and the decoder shows the mean image; the distortion is then
-that of the mean image of the training set, 205.8 nats on the test set of MNIST.
+the codes cover little of it (of the rate at most log N, for N images, is I(x; z); the rest is KL(q(z) || p(z))). Large beta: the rate falls
+to 0, q(z|x) = p(z), and the decoder shows the mean image; the distortion is then that of the mean image of the training set, 205.8 nats on
+the test set of MNIST.
 
 In the linear-Gaussian case (independent sources of variances L_i, a decoder of fixed variance s2, exact expectations) the best rate and
 distortion are known: R = sum_i 1/2 log(L_i / (beta s2)) over the sources with L_i > beta s2, D = sum_i min(L_i, beta s2), and gradient

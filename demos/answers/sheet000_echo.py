@@ -35,8 +35,8 @@ def linear_gaussian_vae(source_variance, decoder_variance, beta):
 @question("000.1a", "The beta-VAE at beta -> 0 and beta -> infinity")
 def extremes():
     """beta -> 0: a deterministic autoencoder. Each q(z|x) shrinks to a point, the rate against q(z) grows up to log N on
-    N images, that against p(z) without bound, reconstructions are at their best, and samples from the prior are garbage, because the codes cover almost nothing
-    of it.
+    N images, that against p(z) without bound, reconstructions are at their best, and samples from the prior are
+    garbage, because the codes cover almost nothing of it.
     beta -> infinity: q(z|x) = p(z). The rate is 0, z says nothing of x, and the decoder gives the mean image for
     every z. In between (source variance L, decoder variance s2, linear):  R = 1/2 log(L / (beta s2)), D = beta s2,
     until beta s2 = L; then R = 0, D = L."""

@@ -99,8 +99,8 @@ def training():
 def visualisation():
     """Left p(x|z) for z from the prior, right a sample of it: the probabilities are smooth, each sample is speckled,
     since the pixels are independent given z. In the latent plane the digits form neighbourhoods although no label was
-    used; the classes that overlap are named below. Between two means the decoder passes through intermediate shapes, some of them no
-    digits."""
+    used; the classes that overlap are named below. Between two means the decoder passes through intermediate shapes,
+    some of them no digits."""
     run = latest("vae", data="mnist") or trained("vae", SMALL, data="mnist-mini")
     yield note(run.origin)
     figures = [f"{name}.png" for name in ("data-space", "latent-space", "interpolation")]

@@ -91,12 +91,12 @@ def kl_properties():
 @question("001.1e", "Eq. 1 or Eq. 2")
 def two_estimators():
     """Not the same: equal in expectation, different as estimators. Eq. 1 puts the KL in closed form and samples only
-    log p(x|z); Eq. 2 samples all three terms and works for any densities that can be evaluated. For z ~ N(0,1), x|z ~ N(z, t^2), q = N(mu, s^2), one sample z = mu + s eps, the gradient by
-    mu has the variance
+    log p(x|z); Eq. 2 samples all three terms and works for any densities that can be evaluated.
+    For z ~ N(0,1), x|z ~ N(z, t^2), q = N(mu, s^2), one sample z = mu + s eps, the gradient by mu has the variance
         Eq. 1: s^2 / t^4,    Eq. 2: s^2 (1 + 1/t^2)^2,    Eq. 2, only along the path of z: (1/s - s (1 + 1/t^2))^2,
     and the last vanishes at the exact posterior: here Eq. 1 always has less than Eq. 2, and between Eq. 1 and the
-    path form neither dominates. The sheet's reason ("Eq. 1 needs two independent expectations") does
-    not hold: its KL needs none."""
+    path form neither dominates. The sheet's reason ("Eq. 1 needs two independent expectations") does not hold: its KL
+    needs none."""
     eps, weights = normal_nodes(16)
     mean_and_variance = lambda g: ((weights * g).sum(), (weights * g * g).sum() - (weights * g).sum() ** 2)
 

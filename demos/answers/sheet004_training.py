@@ -6,6 +6,7 @@ small: dense networks on the bundled clothes, a latent of 64 numbers, and Fréch
 import numpy as np
 
 import tinygen as tg
+from demos.finished import differences
 from tinygen import metrics
 from tinygen.divergences import noise_floor, wasserstein
 from tinygen.models.cifar import VAEGAN, CifarVAE, Discriminator
@@ -74,8 +75,7 @@ def described(run, what):
 
 def compared(base, changed):
     """That the change of task III helps the linear layer, with whatever else the two runs differ in."""
-    different = [f"{key} {base.settings[key]} and {changed.settings[key]}" for key in ("epochs", "beta", "lr", "images")
-                 if base.settings[key] != changed.settings[key]]
+    different = differences(base.settings, changed.settings, ("epochs", "beta", "lr", "images"))
     return less(f"accuracy: plain against {changed.settings['change']}" + (f" (also different: {'; '.join(different)})" if different else ""),
                 base.results["probe accuracy"], changed.results["probe accuracy"])
 

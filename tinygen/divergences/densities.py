@@ -72,8 +72,7 @@ def js_gaussian(mu_p, var_p, mu_q, var_q, *, points=20_001):
                          "estimate it from samples with the optimal classifier p / (p + q)")
     means, sigmas = np.array([mu_p[0], mu_q[0]]), np.sqrt(np.array([var_p[0, 0], var_q[0, 0]]))
     narrow = sigmas.argmin()
-    unit = np.linspace(-12, 12, points)
-    x = means[narrow] + sigmas[narrow] * unit
+    x = means[narrow] + sigmas[narrow] * np.linspace(-12, 12, points)
     log_p, log_q = (-0.5 * ((x - mean) / sigma) ** 2 - math.log(sigma * math.sqrt(2 * math.pi)) for mean, sigma in zip(means, sigmas))
     overlap = np.exp(log_p) * np.logaddexp(0, log_q - log_p) + np.exp(log_q) * np.logaddexp(0, log_p - log_q)
     return max(0.0, float(math.log(2) - overlap.sum() * sigmas[narrow] * 12 / (points - 1)))

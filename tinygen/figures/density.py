@@ -138,8 +138,8 @@ def densities_1d(x, densities, *, discriminators=None, samples=None, xlabel="$x$
     for index, (name, values) in enumerate((samples or {}).items()):
         drawn = as_array(caller, f"samples[{name!r}]", values, "(M,)")
         bins = np.linspace(x[0], x[-1], 61)                     # a density of all samples, those outside as well
-        axes[0].hist(drawn, bins=bins, weights=np.full(len(drawn), 1 / (len(drawn) * (bins[1] - bins[0]))), color=PALETTE[(len(curves) + index) % 10],
-                     alpha=0.35, label=name, zorder=1)
+        axes[0].hist(drawn, bins=bins, weights=np.full(len(drawn), 1 / (len(drawn) * (bins[1] - bins[0]))),
+                     color=PALETTE[(len(curves) + index) % 10], alpha=0.35, label=name, zorder=1)
     for index, (name, p) in enumerate(curves.items()):
         style = series_style(index)
         axes[0].fill_between(x, p, color=style["color"], alpha=0.18, linewidth=0)

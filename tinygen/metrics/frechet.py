@@ -70,8 +70,8 @@ def kernel_score(features_a, features_b, *, subsets=100, subset_size=1000, seed=
     """Unbiased MMD^2 with the cubic kernel k(x, y) = (x.y / D + 1)^3, mean over random subsets, as a `Score`.
 
     MMD^2 = mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{ij} k(a_i, b_j); it can be negative for equal distributions.
-    features (N, D) and (M, D); subsets hold at most half of the smaller set, and at least two rows. The error is the standard deviation over the subsets, as is
-    usual for KID. Unlike the Fréchet distance it has no bias in N.
+    features (N, D) and (M, D); subsets hold at most half of the smaller set, and at least two rows. The error is the
+    standard deviation over the subsets, as is usual for KID. Unlike the Fréchet distance it has no bias in N.
     Raises ValueError for fewer than two rows, features of two sizes, NaN, fewer than two subsets.
     Source: Binkowski et al. 2018, section 4 (Eq. 3 of Gretton et al. 2012).
     """

@@ -65,6 +65,7 @@ class Run:
         self.history, self.results = [], {}     # the rows of metrics.csv; what `finish` was given
         self._unit, self._total = "epoch", 0    # what the loop counts, and up to where;
         self._index = 0                         # the one it is at
+        self._before = 0.0                      # the seconds of earlier processes
         self._parts = {}                        # what the checkpoint holds
         self._sums, self._logged = {}, {}       # the row to come: {name: (sum, weight)} and {name: number}
         self._unread = []                       # (name, n, value) of numbers that are still on the GPU
@@ -117,7 +118,7 @@ class Run:
         if total < 0 or every < 1:
             raise ValueError(f"Run.{unit}s: {total} {unit}s with a row every {every}: the first must be 0 or more, the second 1 or more")
         self._restore(unit, total)
-        self._index, start, before = self._done, self._done, self.seconds
+        self._index, start, self._before = self._done, self._done, self.seconds
         self._progress = progress = Progress(size and size * total, done=start * (size or 0),
                                              unit="steps" if unit == "step" else self._progress.unit)
         for index in range(start + 1, total + 1):
@@ -127,15 +128,12 @@ class Run:
             progress.skip()
             self._index = index
             yield index
+            self._done = index
             if unit == "step":
-                self.step = index
                 progress.update(1)
-            else:
-                self.epoch = index
             if size is None and index == start + 1:
                 progress.total = progress.done * (total - start)                # now it is known how long an epoch is
             if index % every == 0 or index == total:
-                self.seconds = before + progress.seconds
                 self._end_row()
 
     def update(self, n=1, **numbers):
@@ -177,6 +175,7 @@ class Run:
 
     def _end_row(self):
         self._read()
+        self.seconds = self._before + self._progress.seconds
         numbers = {**self._averages(), **self._logged}
         self.history.append({self._unit: self._done, **numbers})
         self._sums, self._logged = {}, {}
@@ -211,7 +210,7 @@ class Run:
         `results` (numbers, in results.json), the curves, the animation and the page."""
         self.results = {name: _number(name, value) for name, value in results.items()}
         if self._index > self._done:            # the loop was left by break: what it did there counts
-            self.step, self.epoch = (self._index, self.epoch) if self._unit == "step" else (self.step, self._index)
+            self._done = self._index
             self._end_row()
         for name, part in self._parts.items():
             module = getattr(part, "average", part)                     # of an ExponentialMovingAverage, the module
@@ -256,6 +255,10 @@ class Run:
     @property
     def _done(self):
         return self.step if self._unit == "step" else self.epoch
+
+    @_done.setter
+    def _done(self, index):
+        setattr(self, self._unit, index)
 
     @property
     def _checkpoint(self):
