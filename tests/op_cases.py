@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import loops
 import tinygen as tg
-from op_inputs import (affine, along, axes, bounds, images, indexed, joined, layered, masked, normalised, one, padded,
+from op_inputs import (affine, along, axes, bounds, enlarged_images, images, indexed, joined, layered, masked, normalised, one, padded,
                        permuted, plain_windows, powers, products, reshaped, some, stretched, taken, weight_images,
                        windows)
 from op_references import (as_adjoint, averaged, batch_normed, clipped, enlarged, layer_normed, log_sum_exp,
@@ -135,6 +135,8 @@ CASES = [
     Case("avg_pool2d", tg.avg_pool2d, windows(more=st.fixed_dictionaries({"count_include_pad": st.booleans()})), averaged, linear_in=(0,)),
     Case("upsample", tg.upsample, some(arrays(shapes(min_dims=4, max_dims=4, max_side=3)), scale_factor=st.sampled_from([1, 2, 3, (1, 2)]),
                                        mode=st.sampled_from(["nearest", "bilinear"])), enlarged, linear_in=(0,)),
+    Case("upsample_conv2d", tg.upsample_conv2d, enlarged_images(),
+         lambda x, w, b, scale_factor, padding: loops.conv2d(enlarged(x, scale_factor, "nearest"), w, b, padding=padding)),
     # normalization
     Case("batch_norm", tg.batch_norm, normalised(), batch_normed),
     Case("channel_affine", eval_batch_norm, normalised(statistics=True), batch_normed, linear_in=(1, 2)),

@@ -133,6 +133,17 @@ def images(draw, transposed=False, bias=False):
 
 
 @st.composite
+def enlarged_images(draw):
+    """x, weight, bias, a factor and a padding for a convolution of an enlarged image."""
+    kernel, factor = (draw(st.tuples(st.integers(1, 4), st.integers(1, 3))) for _ in range(2))
+    padding = draw(st.sampled_from(["same", 0, 1, (2, 1), ((0, 3), (4, 1))]))
+    least = [max(1, -((sum(pads) - k) // f)) for k, f, pads in zip(kernel, factor, loops.canonical(padding, kernel))]     # one window fits
+    n, inside, out, *more = (draw(st.integers(1, 3)) for _ in range(5))
+    x = (n, inside, *(fewest + extra - 1 for fewest, extra in zip(least, more)))
+    return (draw(arrays(x)), draw(arrays((out, inside, *kernel))), draw(arrays((out,)))), {"scale_factor": factor, "padding": padding}
+
+
+@st.composite
 def weight_images(draw):
     """x, y, the kernel's size and the geometry for the third face of convolution."""
     x, w, settings = draw(convolutions())

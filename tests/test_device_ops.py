@@ -86,6 +86,7 @@ LAYERS = {
     "LayerNorm": (lambda: nn.LayerNorm((3, 4)), (5, 3, 4)), "MaxPool2d": (lambda: nn.MaxPool2d(2), (2, 3, 5, 6)),
     "MaxPool2d, overlapping": (lambda: nn.MaxPool2d(3, 2, 1), (2, 3, 6, 6)), "AvgPool2d": (lambda: nn.AvgPool2d(3, 2, 1, count_include_pad=False), (2, 3, 6, 6)),
     "Upsample": (lambda: nn.Upsample(scale_factor=2), (2, 3, 3, 4)), "Upsample, bilinear": (lambda: nn.Upsample(scale_factor=2, mode="bilinear"), (2, 3, 3, 4)),
+    "UpsampleConv2d": (lambda: nn.UpsampleConv2d(3, 4, 3, 1), (2, 3, 3, 4)),
     "Dropout": (lambda: nn.Dropout(0.4), (6, 5)), "Flatten": (nn.Flatten, (2, 3, 4, 5)), "Unflatten": (lambda: nn.Unflatten(3, 2, 2), (4, 12)),
     "ReLU": (nn.ReLU, (4, 5)), "LeakyReLU": (lambda: nn.LeakyReLU(0.2), (4, 5)), "ELU": (nn.ELU, (4, 5)), "ELU, alpha": (lambda: nn.ELU(0.5), (4, 5)),
     "Tanh": (nn.Tanh, (4, 5)), "Sigmoid": (nn.Sigmoid, (4, 5)), "Softplus": (nn.Softplus, (4, 5)),

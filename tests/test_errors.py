@@ -86,6 +86,9 @@ CASES = {
                          'conv2d: padding "same" needs stride 1, not (2, 2); give the numbers'),
     "kernel too large": (lambda: tg.conv2d(IMAGES, ones(4, 3, 9, 9)), ValueError,
                          "conv2d: x (2, 3, 8, 8) with padding ((0, 0), (0, 0)) is smaller than the kernel of weight (4, 3, 9, 9)"),
+    "kernel too large, enlarged": (lambda: tg.upsample_conv2d(IMAGES, ones(4, 3, 19, 3), padding=1), ValueError,
+                                   "upsample_conv2d: x (2, 3, 8, 8) enlarged by (2, 2) with padding ((1, 1), (1, 1)) is smaller than the kernel of weight "
+                                   "(4, 3, 19, 3); the output would have size (0, 16)"),
     "output_padding": (lambda: tg.conv_transpose2d(IMAGES, ones(3, 4, 4, 4), stride=2, padding=1, output_padding=2), ValueError,
                        "from x (2, 3, 8, 8) the sizes that can be reached are 16..17 by 16..17 (output_padding 0 to stride - 1)"),
     "nothing left": (lambda: tg.conv_transpose2d(ones(1, 3, 1, 1), ones(3, 4, 2, 2), padding=2), ValueError,

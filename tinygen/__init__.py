@@ -16,7 +16,7 @@ from .ops import (add, argmax, avg_pool2d, batch_norm, bce_with_logits, broadcas
                   conv_transpose2d, cos, divide, dropout, elu, embedding, exp, expm1, flatten, flip, layer_norm, leaky_relu,
                   linear, log, log1p, log_sigmoid, log_softmax, logsumexp, matmul, max_pool2d, maximum, mean, minimum, multiply,
                   negative, one_hot, pad, power, relu, reshape, sigmoid, sign, sin, softmax, softplus, sqrt, stack, subtract,
-                  take, tanh, transpose, upsample, var, where)
+                  take, tanh, transpose, upsample, upsample_conv2d, var, where)
 from .ops import abs_ as abs, max_ as max, min_ as min, sum_ as sum
 
 __version__ = "0.1.0"

@@ -82,15 +82,20 @@ def dcgan(f, batch=128):
 
 
 def small_gan(f, batch=100):
-    """DNet and GNet of sheet 001."""
+    """DNet and GNet of sheet 001. Upsampling and the convolution after it are one layer in tinygen, with the same values."""
     nn = f.nn
+
+    def enlarged(channels, out):
+        if f.name == "PyTorch":
+            return nn.Upsample(scale_factor=2), nn.Conv2d(channels, out, 3, padding=1)
+        return [nn.UpsampleConv2d(channels, out, 3, padding=1)]
+
     discriminator = f.module(nn.Sequential(
         nn.Conv2d(1, 2, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 4, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(200, 1)))
     generator = f.module(nn.Sequential(
-        nn.Linear(64, 1568), nn.LeakyReLU(0.2), nn.Unflatten(1, (32, 7, 7)), nn.Upsample(scale_factor=2), nn.Conv2d(32, 16, 3, 1, 1),
-        nn.LeakyReLU(0.2),
-        nn.Upsample(scale_factor=2), nn.Conv2d(16, 8, 3, 1, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3, 1, 1), nn.Sigmoid()))
+        nn.Linear(64, 1568), nn.LeakyReLU(0.2), nn.Unflatten(1, (32, 7, 7)), *enlarged(32, 16), nn.LeakyReLU(0.2),
+        *enlarged(16, 8), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3, 1, 1), nn.Sigmoid()))
     real = f.data(images(batch, 1, 28))
     return gan_step(f, generator, discriminator, real, lambda: f.uniform((batch, 64), real) * 2 - 1)
 

@@ -30,6 +30,7 @@ ROWS = normal(4, 6)
     (nn.AvgPool2d(3, 2, 1, count_include_pad=False), X, lambda m, x: tg.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)),
     (nn.Upsample(scale_factor=2), X, lambda m, x: tg.upsample(x, 2)),
     (nn.Upsample(scale_factor=(2, 3), mode="bilinear"), X, lambda m, x: tg.upsample(x, (2, 3), "bilinear")),
+    (nn.UpsampleConv2d(2, 3, 3, 1, scale_factor=(2, 3)), X, lambda m, x: tg.upsample_conv2d(x, m.weight, m.bias, scale_factor=(2, 3), padding=1)),
     (nn.Flatten(), X, lambda m, x: tg.reshape(x, (3, 128))),
     (nn.Unflatten(3, 2), ROWS, lambda m, x: tg.reshape(x, (4, 3, 2))),
     (nn.Unflatten((1, 2, 3)), ROWS, lambda m, x: tg.reshape(x, (4, 1, 2, 3))),

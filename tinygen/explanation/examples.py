@@ -47,5 +47,6 @@ EXAMPLES = {
     ops.take: Example(((3, 2),), {"indices": _ROWS}),
     ops.transpose: Example(((2, 3),)),
     ops.upsample: Example(((1, 1, 2, 2),)),
+    ops.upsample_conv2d: Example(((1, 2, 2, 2), (1, 2, 3, 3), (1,)), {"padding": 1}),
     ops.where: Example(((3,), (3,)), call=lambda x, z: ops.where(_MASK, x, z)),
 }

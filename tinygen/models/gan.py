@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple
 
 from ..backend import standard_normal, uniform
 from ..nn import (BatchNorm1d, BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU, Sequential, Sigmoid,
-                  Tanh, Unflatten, Upsample, init)
+                  Tanh, Unflatten, UpsampleConv2d, init)
 
 IMAGE = (1, 28, 28)
 
@@ -62,8 +62,8 @@ class GNet(Sequential):
         rows, columns = quarter("GNet", image)
         super().__init__(
             Linear(z_dim, 32 * rows * columns), LeakyReLU(0.2), Unflatten(32, rows, columns),
-            Upsample(scale_factor=2), Conv2d(32, 16, 3, 1, 1), LeakyReLU(0.2),
-            Upsample(scale_factor=2), Conv2d(16, 8, 3, 1, 1), LeakyReLU(0.2),
+            UpsampleConv2d(32, 16, 3, padding=1), LeakyReLU(0.2),
+            UpsampleConv2d(16, 8, 3, padding=1), LeakyReLU(0.2),
             Conv2d(8, image[0], 3, 1, 1), Sigmoid())
         _start_with(self, init.kaiming_uniform_)
 

@@ -59,6 +59,22 @@ class Conv2d(Module):
         return f"{super().describe()}, stride={self.stride}, padding={self.padding}"
 
 
+class UpsampleConv2d(Conv2d):
+    """Upsample(scale_factor) and Conv2d(..., stride 1) in one, with the parameters of the latter: tinygen.upsample_conv2d."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, padding=0, *, scale_factor=2, bias=True):
+        super().__init__(in_channels, out_channels, kernel_size, 1, padding, bias=bias)
+        self.scale_factor = scale_factor
+
+    def forward(self, x):
+        """x (N, in, H, W) -> (N, out, OH, OW), as from an input of (N, in, H f, W f)."""
+        return ops.upsample_conv2d(x, self.weight, self.bias, scale_factor=self.scale_factor, padding=self.padding)
+
+    def describe(self):
+        """Shapes and geometry."""
+        return f"{super().describe()}, scale_factor={self.scale_factor}"
+
+
 class ConvTranspose2d(Module):
     """tinygen.conv_transpose2d with a weight (in, out, kh, kw) and a bias (out,);  x (N, in, H, W) -> (N, out, OH, OW)."""
 

@@ -11,7 +11,7 @@ from .elementwise import (abs_, add, bce_with_logits, clip, cos, divide, elu, ex
                           sqrt, subtract, tanh, twice_kl, where)
 from .linear import linear, matmul
 from .normalization import batch_norm, layer_norm
-from .pooling import avg_pool2d, max_pool2d, upsample
+from .pooling import avg_pool2d, max_pool2d, upsample, upsample_conv2d
 from .reduction import argmax, log_softmax, logsumexp, max_, mean, min_, softmax, sum_, var
 from .shaping import (as_array, broadcast_to, concatenate, embedding, flatten, flip, getitem, one_hot, pad, reshape, scatter, stack, take,
                       transpose)
