@@ -1,5 +1,6 @@
 """Writing files that are never half written: the old one or the new one, whatever kills the process or fills the disk."""
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -51,6 +52,32 @@ def keep(path, write):
             write(file)
     except OSError as error:
         print(f"{Path(path).name} is not kept, so it will be computed again: {error}", file=sys.stderr)
+
+
+def hold(path):
+    """Open `path` and hold it for this process, until it is closed: returns a file descriptor. BlockingIOError where another process holds it.
+
+    However the process ends, the system lets go: a killed one leaves nothing to clear away. Where locks are unknown (Windows, some
+    network disks) nothing is held.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        import fcntl
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        pass
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):                 # POSIX leaves it open which of the two means "held"
+            os.close(descriptor)
+            raise BlockingIOError(error.errno, "another process holds it", str(path)) from None
+    return descriptor
+
+
+def release(descriptor, path):
+    """Remove and close what `hold` opened."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+    os.close(descriptor)
 
 
 def remove_parts(folder):

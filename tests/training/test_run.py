@@ -3,6 +3,9 @@ import csv
 import errno
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,6 +283,23 @@ def test_a_run_without_a_loop_is_a_folder_of_figures_and_results(tmp_path, capsy
 def test_what_has_no_state_cannot_be_kept(tmp_path):
     with pytest.raises(TypeError, match="Run.keep: schedule is a function without load_state_dict"):
         Run(tmp_path).keep(schedule=lambda: 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock is held there")
+def test_a_folder_that_another_process_writes_to_is_refused(toy, tmp_path, same_run):
+    other = subprocess.Popen([sys.executable, "-c", "import sys; from tinygen.training import Run\n"
+                              "with Run(sys.argv[1]): print('open', flush=True); sys.stdin.readline()", str(tmp_path / "run")],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    try:
+        assert other.stdout.readline().startswith("writing to") and other.stdout.readline() == "open\n"
+        for resume in (False, True):
+            with pytest.raises(ValueError, match="Run: another process, which is still running, writes to .*; wait for it, or take another folder"):
+                Run(tmp_path / "run", resume=resume)
+    finally:
+        other.communicate("go on\n", timeout=60)
+    toy.train(tmp_path / "run", 2)
+    toy.train(tmp_path / "alone", 2)
+    same_run(tmp_path / "alone", tmp_path / "run")
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):

@@ -29,7 +29,7 @@ import numpy as np
 
 import tinygen
 from .. import backend
-from ..files import remove_parts, replacing
+from ..files import hold, release, remove_parts, replacing
 from ..progress import Progress, duration
 from .checkpoint import as_json, load_checkpoint, save_checkpoint
 from .folder import command, how_to_resume, refuse_differences, retire, write_json, write_metrics
@@ -50,8 +50,9 @@ class Run:
               the subfolder `previous`
     unit:     what `update` counts
 
-    Raises OSError if the folder cannot be written; ValueError if it holds a run that cannot go on here and now, naming
-    the first thing that differs: a setting (data, seed...), the BLAS core type, the number of threads.
+    Raises OSError if the folder cannot be written; ValueError if another process writes to it, or if it holds a run that
+    cannot go on here and now, naming the first thing that differs: a setting (data, seed...), the BLAS core type, the number
+    of threads.
     """
 
     def __init__(self, out, settings=(), *, resume=False, unit="images"):
@@ -73,8 +74,11 @@ class Run:
         self._saved = None                      # the checkpoint to go on from
         self._rows_saved = 0                    # how much of the history the newest checkpoint holds
         self._progress = Progress(unit=unit)
+        self._lock = None                       # held until the run ends, so that no two processes write one folder
         try:
             self._open(resume)
+        except BlockingIOError:
+            raise ValueError(f"Run: another process, which is still running, writes to {self.out}; wait for it, or take another folder (out)") from None
         except OSError as error:
             raise OSError(error.errno, f"Run: the folder {self.out} cannot be used: {error.strerror or error}") from error
 
@@ -83,6 +87,7 @@ class Run:
 
     def __exit__(self, kind, error, trace):
         self._progress.close()
+        release(self._lock, self.out / ".lock")
         if kind is Finished:
             print(error)
         elif kind is KeyboardInterrupt:
@@ -267,6 +272,7 @@ class Run:
     def _open(self, resume):
         """Make the folder; find the checkpoint to go on from and check that it fits, or begin anew."""
         self.out.mkdir(parents=True, exist_ok=True)
+        self._lock = hold(self.out / ".lock")
         remove_parts(self.out)
         remove_parts(self.out / "samples")
         if resume and self._checkpoint.exists():
