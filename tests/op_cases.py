@@ -116,6 +116,7 @@ CASES = [
     Case("matmul", tg.matmul, products(), np.matmul, linear_in=(0, 1)),
     Case("linear", tg.linear, affine(), lambda x, w, b: x @ w.T + b),
     Case("column_sum", column_sum, one(shape=shapes(min_dims=2, max_dims=2)), lambda x: x.sum(axis=0), linear_in=(0,)),
+    Case("convert", lambda x: shaping.convert(shaping.convert(x, target=np.float64), target=x.dtype), one(), np.asarray, linear_in=(0,)),
     # convolution
     Case("conv2d", tg.conv2d, images(bias=True), loops.conv2d),
     Case("conv2d without bias", tg.conv2d, images(), loops.conv2d, linear_in=(0, 1)),

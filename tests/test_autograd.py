@@ -1,5 +1,6 @@
 """The engine: what the walk computes, what it refuses, what it leaves alive. Every trap of reverse mode has its test here."""
 import gc
+import threading
 import tracemalloc
 import weakref
 
@@ -398,3 +399,39 @@ def test_any_number_of_inputs_all_get_their_gradient():
     weights = np.arange(1.0, 6.0)
     assert slopes(tg.concatenate(xs) * weights, *xs) == [[1], [2], [3], [4], [5]]
     assert slopes(tg.stack(xs) * weights.reshape(5, 1), *xs) == [[1], [2], [3], [4], [5]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_parameter_that_was_bound_to_another_array(create_graph):
+    """The plain walk has the values of the forward pass; under create_graph it would take the new ones, and refuses."""
+    p = nn.Parameter(np.array([1.0, 2.0]))
+    loss = (p ** 3).sum()
+    p.data = p.data * 10
+    if not create_graph:
+        assert slopes(loss, p) == [[3, 12]]
+        return
+    with pytest.raises(RuntimeError, match="was updated after the forward pass"):
+        tg.grad(loss, [p], create_graph=True)
+
+
+def test_a_walk_in_one_thread_does_not_stop_the_recording_in_another():
+    expected, found = [], []
+
+    def work(collected):
+        for _ in range(20):
+            w = leaf(*np.linspace(-1, 1, 20_000))
+            collected.append(tg.grad((tg.tanh(w) * 2.0).sum(), [w])[0].data.sum())
+    work(expected)
+    threads = [threading.Thread(target=work, args=(found,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == expected * 3
+
+
+def test_a_generator_is_not_decorated():
+    with pytest.raises(TypeError, match="no_grad: numbers is a generator, whose body runs after the call; write `with no_grad\\(\\):` in it"):
+        @tg.no_grad()
+        def numbers():
+            yield 1

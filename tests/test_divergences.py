@@ -332,3 +332,39 @@ def test_sinkhorn_that_is_stopped_early_warns_and_answers():
         assert np.isfinite(dv.sinkhorn(x, y, epsilon=1e-3, max_iterations=5))
     with pytest.raises(ValueError, match="max_iterations = 0"):
         dv.sinkhorn(x, y, epsilon=0.1, max_iterations=0)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("dtype, shift", [(np.float64, 1e-6), (np.float32, 1e-3)])
+def test_wasserstein_of_a_small_shift_is_the_shift(p, dtype, shift):
+    """The costs that find the plan are differences of large terms; the distance and its gradient are not made of them."""
+    x = np.random.default_rng(0).standard_normal((50, 20)).astype(dtype)
+    u = np.full(20, shift / math.sqrt(20), dtype)
+    moved = tg.tensor(x + u, requires_grad=True)
+    distance = dv.wasserstein(moved, x, p=p)
+    assert float(distance) == pytest.approx(shift, rel=1e-3)
+    g, = tg.grad(distance, [moved])
+    np.testing.assert_allclose(np.linalg.norm(g.data, axis=1) * 50, 1, rtol=1e-2)
+    assert float(dv.wasserstein(x, x, p=p)) < 1e-14
+
+
+def test_the_second_derivative_of_mmd_where_samples_meet():
+    """Rounding may leave a squared distance of 0 on either side of 0, and no kink may lie there."""
+    y = np.random.default_rng(0).standard_normal((3, 2))
+
+    def diagonal(x):
+        slope, = tg.grad(dv.mmd(x, y, bandwidth=1.0), [x], create_graph=True)
+        return np.array([tg.grad(slope[i, j], [x])[0].data[i, j] for i in range(3) for j in range(2)])
+    met = diagonal(tg.tensor(y, requires_grad=True))
+    apart = diagonal(tg.tensor(y + 1e-5, requires_grad=True))
+    np.testing.assert_allclose(met, apart, rtol=1e-3)
+    assert (met > 0.01).all()
+
+
+def test_kl_and_js_where_a_ratio_underflows():
+    p, q = np.array([5.0, 5.0, 5e-324]), np.array([0.01, 0.01, 9.98])
+    assert dv.kl(p, q, dx=0.1) == pytest.approx(math.log(500), rel=1e-12)
+    assert 0 < dv.js(p, q, dx=0.1) < math.log(2)
+    x = np.linspace(-60, 60, 200_001)
+    p, q = (np.exp(-0.5 * ((x - m) / s) ** 2) / (s * math.sqrt(2 * math.pi)) for m, s in ((0, 1), (38.5, 4)))
+    assert dv.kl(p, q, dx=x[1] - x[0]) == pytest.approx(dv.kl_gaussian(0.0, 1.0, 38.5, 16.0), rel=1e-6)

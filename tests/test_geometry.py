@@ -388,3 +388,11 @@ BAD = [
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("measure", [lambda nodes: geo.path_energy(lambda z: z, nodes, np.array([[-1.0]]), np.array([[1.0]]), squared=False).sum(),
+                                     lambda nodes: geo.path_speed(lambda z: z, nodes, np.array([[-1.0]]), np.array([[1.0]])).sum(),
+                                     lambda nodes: geo.pull_back_speed(lambda z: z, nodes).sum()], ids=["length", "speed", "pull-back speed"])
+def test_a_path_that_stands_still_has_finite_gradients(measure):
+    nodes = tg.tensor(np.array([[[-1.0], [0.0], [0.0], [1.0]]]), requires_grad=True)
+    assert np.isfinite(tg.grad(measure(nodes), [nodes])[0].data).all()

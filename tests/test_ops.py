@@ -246,3 +246,23 @@ def test_convolution_takes_any_kind_of_numpy_array(tmp_path):
     """A memory-mapped file is an array of NumPy's, too."""
     images = np.memmap(tmp_path / "images", np.float32, "w+", shape=(2, 1, 5, 5))
     assert tg.conv2d(tg.tensor(images[:1]), np.ones((1, 1, 3, 3), np.float32)).shape == (1, 1, 3, 3)
+
+
+@pytest.mark.parametrize("shape, axis", [((1_000_000, 4), 0), ((50, 8, 64, 32), (0, 2, 3)), ((300_000, 2, 3), (0,)), ((4, 500_000), 1)])
+def test_long_sums_in_float32_do_not_drift(shape, axis):
+    """Row after row in float32, a million times .1 would be 100,958."""
+    x = np.full(shape, 0.1, np.float32)
+    if axis == (0, 2, 3):
+        x = np.full((50, 64, 32, 8), 0.1, np.float32).transpose(0, 3, 1, 2)            # channels last in memory, as in a network
+    for keepdims in (False, True):
+        expected = x.mean(axis=axis, dtype=np.float64, keepdims=keepdims)
+        for found, factor in ((tg.mean(x, axis=axis, keepdims=keepdims), 1), (tg.sum(x, axis=axis, keepdims=keepdims), x.size / expected.size)):
+            assert found.dtype == np.float32 and found.shape == expected.shape
+            np.testing.assert_allclose(found, expected * factor, rtol=1e-5)
+    assert np.abs(tg.var(x + np.float32(1000), axis=axis)).max() < 1e-6
+
+
+def test_the_gradient_of_a_bias_over_many_rows():
+    b = tg.tensor(np.zeros(3, np.float32), requires_grad=True)
+    g, = tg.grad(((np.zeros((200_000, 3), np.float32) + b) * 0.1).sum(), [b])
+    np.testing.assert_allclose(g.data, 20_000, rtol=1e-5)

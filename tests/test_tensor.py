@@ -151,3 +151,47 @@ def test_arguments_are_given_once_and_inputs_by_position(call, message):
 def test_a_mask_of_another_length_is_refused(length):
     with pytest.raises(IndexError):
         leaf(1.0, 2.0, 3.0)[np.ones(length, bool)]
+
+
+# ---- conversion, memory ------------------------------------------------------------------------------------------------
+
+
+def test_gradients_come_back_through_a_conversion():
+    w = leaf(1.0, 2.0, dtype=np.float32)
+    y = (w * 3.0).to(np.float64) * np.array([2.0, 5.0])
+    assert y.dtype == np.float64
+    g, = tg.grad(y.sum(), [w])
+    assert g.dtype == np.float32 and g.data.tolist() == [6, 15]
+    assert slopes(w.to(np.float64) ** 2, w) == [[2, 4]]
+    assert w.to(np.float32) is w and w.to("cpu") is w
+    assert not w.to(np.int64).requires_grad and w.to(np.int64).dtype == np.int64
+
+
+def test_a_conversion_can_be_differentiated_twice():
+    w = leaf(3.0, dtype=np.float32)
+    slope, = tg.grad((w.to(np.float64) ** 3).sum(), [w], create_graph=True)
+    assert slopes(slope, w) == [[18]]
+
+
+def test_what_learns_has_memory_of_its_own():
+    """A step changes it in place, and the user's array is not to change with it."""
+    start = np.zeros((2, 3), np.float32).T
+    for make in (lambda: tg.tensor(start, requires_grad=True), lambda: nn.Parameter(start)):
+        w = make()
+        assert w.data.strides == start.strides
+        tg.optim.SGD([w], lr=1.0).minimize((w * 2.0).sum())
+        assert (w.data == -2).all() and (start == 0).all()
+
+
+def test_gradients_left_by_backward_share_no_memory():
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    for output in ((a + b).sum(), ((a + b) * 2.0).sum()):
+        a.grad = b.grad = None
+        output.backward()
+        kept = b.grad.data.copy()
+        a.grad.data *= 0
+        assert b.grad.data.tolist() == kept.tolist() != [0, 0]
+
+
+def test_float_of_one_element_of_any_shape():
+    assert float(tg.tensor(np.array([[2.5]]))) == 2.5

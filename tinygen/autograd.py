@@ -15,6 +15,9 @@ walk hands them Tensors: the very same formula is recorded as it is computed, an
 Why the walk needs an order at all: in `b = a + a; c = b + b`, the gradient of b must be complete (both uses in c summed)
 before it is passed on to a. A tensor can only be made from tensors that exist, so going through the tensors from the
 youngest to the oldest is such an order, and the number every tensor gets at its birth is all there is to sort.
+
+A Tensor holds the arrays it was made from, not copies. What an optimizer changes in place is noticed, and refused; who changes a
+batch or an index between the forward and the backward pass gets the gradient of something else.
 """
 import functools
 import inspect
@@ -75,11 +78,6 @@ class Tensor:
         """A tensor with the same array that gradients do not flow through."""
         return Tensor(self.data)
 
-    def to(self, target):
-        """A leaf with the same values on another device ("cpu", "cuda") or with another dtype. Gradients stop here."""
-        data = to(self.data, target) if isinstance(target, str) else self.data.astype(target)
-        return Tensor(data, self.requires_grad and data.dtype.kind == "f")
-
     def backward(self):
         """Add the gradient of this scalar to the `.grad` of every leaf that requires one. The graph is used up."""
         if not self.requires_grad:
@@ -88,7 +86,7 @@ class Tensor:
             raise ValueError(f"backward: this tensor has shape {self.shape}, not one element; reduce it first, as with .sum() or .mean()")
         leaves = [t for t in ancestors(self) if t.op is None]
         for leaf, g in zip(leaves, walk(self, leaves, free=True)):
-            leaf.grad = Tensor(g if leaf.grad is None else leaf.grad.data + g)
+            leaf.grad = Tensor(g.copy("K") if leaf.grad is None else leaf.grad.data + g)       # its own memory: g may be shared, or a view
 
     def __array__(self, *args, **kwargs):
         raise TypeError("a Tensor does not turn into an array by itself: use tinygen's function instead of NumPy's, "
@@ -106,7 +104,7 @@ class Tensor:
         return bool(self.data)
 
     def __float__(self):
-        return float(self.data)
+        return float(self.item())
 
     def __repr__(self):
         origin = f" from {self.op.__name__}" if self.op else ", requires_grad" if self.requires_grad else ""
@@ -118,7 +116,8 @@ def tensor(data, requires_grad=False, device=None, dtype=None):
     """A Tensor of anything NumPy can turn into an array.
 
     Python numbers (and lists of them) become float32; float arrays keep their dtype; integer arrays stay integer and
-    have no gradient. Raises TypeError for a gradient of integers and for data that is not numeric.
+    have no gradient. With requires_grad the array is copied, since a step changes it in place; else it is held as it is.
+    Raises TypeError for a gradient of integers and for data that is not numeric.
     """
     if isinstance(data, Tensor):
         data = data.data
@@ -135,7 +134,8 @@ def tensor(data, requires_grad=False, device=None, dtype=None):
         data = data.astype(dtype)
     if device is not None:
         data = to(data, device)
-    return Tensor(np.asarray(data) if isinstance(data, np.generic) else data, requires_grad)
+    data = np.asarray(data) if isinstance(data, np.generic) else data
+    return Tensor(data.copy("K") if requires_grad else data, requires_grad)
 
 
 # ---- declaring operations ------------------------------------------------------------------------------------------------
@@ -265,14 +265,14 @@ def walk(output, inputs, seed=None, create_graph=False, free=False):
         seed = xp(output.data).ones_like(output.data)
     g = {output.number: Tensor(seed) if create_graph and not isinstance(seed, Tensor) else seed}
     ours = set()                                            # sums made here, which may be added to in place
-    recording, _recording = _recording, create_graph
+    recording, _recording = _recording, _recording or create_graph        # the plain walk computes on arrays, which record nothing
     try:
         while order:
             t = order.pop()
             if t.number not in g:
                 continue
             gy = g[t.number] if t.number in wanted else g.pop(t.number)
-            if _last_update > t.number:
+            if create_graph or _last_update > t.number:
                 _refuse_stale(t, create_graph)
             for i, gx in _input_gradients(t, gy, leads, create_graph):
                 x, number = t.inputs[i], t.inputs[i].number
@@ -372,7 +372,7 @@ def grad(output, inputs, grad_output=None, create_graph=False):
 
 
 class no_grad:
-    """`with no_grad():` (or a decorator): operations compute values and record nothing."""
+    """`with no_grad():` (or a decorator): operations compute values and record nothing, in all threads of the process."""
 
     recording = False
 
@@ -385,6 +385,10 @@ class no_grad:
         _recording, self.before = self.before
 
     def __call__(self, function):
+        if inspect.isgeneratorfunction(function):
+            raise TypeError(f"{type(self).__name__}: {function.__name__} is a generator, whose body runs after the call; write `with "
+                            f"{type(self).__name__}():` in it, around what lies between two yields")
+
         @functools.wraps(function)
         def switched(*args, **kwargs):
             with type(self)():

@@ -46,3 +46,16 @@ def test_gradients_to_second_order():
 def test_refusals(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_masked_logit_costs_nothing():
+    logits = tg.tensor(np.array([[0.0, -np.inf, 1.0]]), requires_grad=True)
+    loss = cross_entropy(logits, np.array([0]))
+    assert float(loss) == pytest.approx(np.log(1 + np.e))
+    assert tg.grad(loss, [logits])[0].data[0, 1] == 0
+
+
+def test_contrast_does_not_see_the_scale_of_codes():
+    a, b = np.random.default_rng(0).standard_normal((2, 5, 4))
+    whole, small = (float(contrast(tg.tensor(a * s), tg.tensor(b * s))) for s in (1, 1e-4))
+    assert small == pytest.approx(whole, rel=1e-3)

@@ -34,9 +34,7 @@ def shifted(x, rng, most=4):
 def cropped(x, rng, least=0.25):
     """A rectangle of every image, at least the share `least` of its area and sides in a ratio within 3/4 to 4/3, stretched to full size.
 
-    Where such a rectangle is longer than the image, its side is cut to the image's.
-
-    Bilinear. Of all views this one teaches a contrastive loss most (Chen et al. 2020, figure 5).
+    Where such a rectangle is longer than the image, its side is cut to the image's (so of a `least` of 1 at least .866 remain). Bilinear. Of all views this one teaches a contrastive loss most (Chen et al. 2020, figure 5).
     """
     _check("cropped", x, rng)
     if not 0 < least <= 1:
@@ -59,7 +57,7 @@ def cropped(x, rng, least=0.25):
 
 
 def recoloured(x, rng, strength=0.4):
-    """Brightness, contrast and the balance of the channels changed by factors in 1 +- strength; grey with probability 1/5."""
+    """Brightness, contrast and the balance of the channels changed by factors in 1 +- strength (the balance: strength / 2); grey with probability 1/5."""
     _check("recoloured", x, rng)
     brightness, contrast = rng.uniform(1 - strength, 1 + strength, (2, len(x), 1, 1, 1))
     balance = rng.uniform(1 - strength / 2, 1 + strength / 2, (len(x), x.shape[1], 1, 1))

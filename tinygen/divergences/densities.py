@@ -61,8 +61,8 @@ def kl_gaussian(mu_p, cov_p, mu_q, cov_q):
 def js_gaussian(mu_p, var_p, mu_q, var_q, *, points=20_001):
     """JS of two one-dimensional Gaussians, in nats: log 2 - 1/2 int [p log(1 + q / p) + q log(1 + p / q)] dx, by the trapezoidal rule.
 
-    There is no closed form. Neither term exceeds p or q, as log(1 + r) <= r, so a grid of 12 sigma about the mean of the narrower one
-    holds all of it, however wide the other. The integrand is smooth and vanishes at both ends, where that rule converges faster than any
+    There is no closed form. Neither term exceeds sqrt(p q), as log(1 + r) <= sqrt(r), so a grid of 12 sigma about the mean of the
+    narrower one holds all of it, however wide the other. The integrand is smooth and vanishes at both ends, where that rule converges faster than any
     power of the spacing.
     mu, var: numbers, var > 0. Raises ValueError otherwise.
     """
@@ -82,11 +82,12 @@ def _kl(p, q, axis):
     """sum p log(p / q) of densities that were checked."""
     seen = p > 0
     missed = seen & (q == 0)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         ratio = np.divide(p, q, out=np.ones(p.shape), where=seen & ~missed)
+    odd = np.isinf(ratio) | (ratio == 0)            # where p or q is near the smallest number there is
+    ratio[odd] = 1
     logs = np.log(ratio)
-    huge = np.isinf(ratio)                          # of a q near the smallest number there is
-    logs[huge] = np.log(p[huge]) - np.log(q[huge])
+    logs[odd] = np.log(p[odd]) - np.log(q[odd])
     return (p * logs).sum(axis=axis) + np.where(missed.any(axis=axis), np.inf, 0.0)
 
 

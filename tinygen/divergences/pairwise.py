@@ -7,7 +7,8 @@ def squared_distances(x, y):
     """|x_i - y_j|^2 as an (N, M) array or Tensor, from x (N, D) and y (M, D).
 
     In one dimension the difference itself; else |x|^2 + |y|^2 - 2 x y', at the speed of a matrix product, after both sets were moved to the
-    middle of y, which keeps the three terms small. What rounding leaves below zero is cut off.
+    middle of y, which keeps the three terms small. What rounding leaves below zero is lifted to it by a constant: a maximum would be a
+    kink, and the second derivative is not zero where two samples meet.
     """
     middle = (y.data if isinstance(y, Tensor) else y).mean(axis=0)
     x, y = x - middle, y - middle
@@ -15,7 +16,8 @@ def squared_distances(x, y):
         difference = x - y.reshape(1, -1)
         return difference * difference
     squared = (x * x).sum(axis=1).reshape(-1, 1) + (y * y).sum(axis=1).reshape(1, -1) - (x @ y.T) * 2.0
-    return ops.maximum(squared, 0.0)
+    below = -ops.as_array(squared)
+    return squared + below * (below > 0)
 
 
 def costs(x, y, p):

@@ -72,13 +72,13 @@ def path_energy(generator, nodes, x_a, x_b, *, squared=True):
     path and 10.539 at its least; the length is 16/3 on both. Source: sheet 000, Eq. 1; rho at midpoints.
     """
     rho, squares = _segments("path_energy", generator, nodes, x_a, x_b)
-    return (rho * squares).sum(axis=1) * float(squares.shape[1]) if squared else (rho * sqrt(squares)).sum(axis=1)
+    return (rho * squares).sum(axis=1) * float(squares.shape[1]) if squared else (rho * sqrt(squares + 1e-30)).sum(axis=1)
 
 
 def path_speed(generator, nodes, x_a, x_b):
     """sqrt(rho) ||dZ/dt|| on every segment: (P, N), a Tensor. Constant along a path of least U, whose square it then is."""
     rho, squares = _segments("path_speed", generator, nodes, x_a, x_b)
-    return sqrt(rho * squares) * float(squares.shape[1])
+    return sqrt(rho * squares + 1e-30) * float(squares.shape[1])
 
 
 def pull_back_energy(generator, nodes):
@@ -94,7 +94,7 @@ def pull_back_energy(generator, nodes):
 def pull_back_speed(generator, nodes):
     """||dG/dt|| on every segment: (P, N), a Tensor. Constant along a path of least pull-back energy."""
     steps = _image_steps("pull_back_speed", generator, nodes)
-    return sqrt((steps * steps).sum(axis=2)) * float(steps.shape[1])
+    return sqrt((steps * steps).sum(axis=2) + 1e-30) * float(steps.shape[1])
 
 
 def relative_energy(energy, z_a, z_b, x_a, x_b):

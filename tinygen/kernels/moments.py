@@ -3,6 +3,8 @@
 Arrays come as (rows, C) matrices, the channels-last memory of a batch. Means of long columns are summed a block at a time:
 a block's sum is a product with a row of ones (the BLAS reads each row once), blocks are added in float64.
 """
+import math
+
 import numpy as np
 
 from ..backend import parallel, xp
@@ -10,6 +12,7 @@ from .cuda import Kernel, with_cuda
 from .layout import channels_last, is_channels_last, logical
 
 SHORT = 256         # rows of a column that one thread of a GPU adds up
+WIDE = 512          # columns of a matrix that is summed: the BLAS adds up a column in float32, one number after the other
 ROWS = 1 << 18      # elements a block: in shorter ones the threads wait for each other's lock
 
 
@@ -42,8 +45,12 @@ def column_sum(a):
     """The sum over the rows of a (rows, C), as float32 or float64 like the input."""
     if xp(a) is not np:
         return _device_sum(a)
-    ones = np.ones((1, min(len(a), ROWS)), a.dtype)
-    return _summed(lambda b: (ones[:, :b.stop - b.start] @ a[b])[0], *a.shape).astype(a.dtype)
+    rows, channels = a.shape
+    side = max(1, WIDE // max(1, channels))            # so many rows side by side are one wide row: sums of fewer numbers are more exact
+    wide, rest = a[:rows // side * side].reshape(-1, side * channels), a[rows // side * side:]
+    ones = np.ones((1, min(max(len(wide), side), ROWS)), a.dtype)
+    total = _summed(lambda b: (ones[:, :b.stop - b.start] @ wide[b])[0], *wide.shape)
+    return (total.reshape(side, channels).sum(axis=0) + (ones[:, :len(rest)] @ rest)[0]).astype(a.dtype)
 
 
 def moments(x):
@@ -235,10 +242,29 @@ def _device_products(x, g, mean):
     return _final_products(*partial, parts, channels, m.empty(channels, x.dtype), m.empty(channels, x.dtype))
 
 
+def _innermost(x):
+    """The axis of x with the smallest steps in memory."""
+    return min((a for a in range(x.ndim) if x.shape[a] > 1), key=lambda a: abs(x.strides[a]))
+
+
+LONG = 1024          # what NumPy adds up one by one, it adds in float32: errors grow with the number
+
+
 def reduced(x, how, axes, keepdims):
-    """x.sum or x.mean over a tuple of axes; on a GPU along the memory."""
+    """x.sum or x.mean over a tuple of axes; on a GPU along the memory.
+
+    NumPy adds float32 in pairs only along the axis that is innermost in memory. Over others it takes one row after the other: a
+    million times .1 would make 100,958. Long sums of that kind are products with ones here, or made in float64.
+    """
     if type(x) is np.ndarray or xp(x) is np:
-        return getattr(x, how)(axis=axes, keepdims=keepdims)
+        if x.dtype != np.float32 or math.prod(x.shape[a] for a in axes) <= LONG or _innermost(x) in axes:
+            return getattr(x, how)(axis=axes, keepdims=keepdims)
+        if not (axes == (0,) and x.flags.c_contiguous and x.ndim == 2 or axes == (0, 2, 3) and is_channels_last(x)):
+            return getattr(x, how)(axis=axes, keepdims=keepdims, dtype=np.float64).astype(np.float32)
+        total = column_sum(as_rows(x))
+        if how == "mean":
+            total /= x.size // len(total)
+        return total.reshape((1, -1) + (1,) * (x.ndim - 2)) if keepdims else total
     last = is_channels_last(x)
     if how == "sum" and (axes == (0,) and x.ndim == 2 or axes == (0, 2, 3) and last):
         total = _device_sum(as_rows(x))

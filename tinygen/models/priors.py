@@ -7,6 +7,7 @@ to it than N(0, I). There is no closed form for the rate, so it is sampled: log 
 import numpy as np
 
 from .. import ops
+from ..autograd import mark_updated
 from ..backend import generator, standard_normal, to
 from ..data.batches import to_float
 from ..distributions import check_unit_interval, logpdf_gaussian_mixture
@@ -65,7 +66,9 @@ class VampVAE(MixturePriorVAE):
         images = to_float(ops.as_array(images))
         check_unit_interval("VampVAE.start_from", "images", images)
         p = np.clip(images, 0.01, 0.99)
-        self.pseudo_inputs.data = to(np.log(p / (1 - p)).astype(np.float32), self.pseudo_inputs.device)
+        u = self.pseudo_inputs
+        u.data = to(np.log(p / (1 - p)).astype(u.dtype), u.device)
+        mark_updated(u)
         return self
 
     def components(self):

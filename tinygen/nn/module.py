@@ -14,7 +14,7 @@ class Parameter(Tensor):
     """A Tensor that a module learns: a leaf that requires a gradient."""
 
     def __init__(self, data):
-        super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad=True)
+        super().__init__((data.data if isinstance(data, Tensor) else data).copy("K"), requires_grad=True)        # steps change it in place
 
 
 class Buffer(Tensor):

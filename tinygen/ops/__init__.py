@@ -2,6 +2,8 @@
 
 Reading order: elementwise, shaping, reduction, linear, convolution, pooling, normalization.
 """
+import numpy as np
+
 from ..autograd import Tensor
 from ..backend import uniform
 from ..kernels.layout import in_layout_of
@@ -13,7 +15,7 @@ from .linear import linear, matmul
 from .normalization import batch_norm, layer_norm
 from .pooling import avg_pool2d, max_pool2d, upsample, upsample_conv2d
 from .reduction import argmax, log_softmax, logsumexp, max_, mean, min_, softmax, sum_, var
-from .shaping import (as_array, broadcast_to, concatenate, embedding, flatten, flip, getitem, one_hot, pad, reshape, scatter, stack, take,
+from .shaping import (as_array, broadcast_to, concatenate, convert, embedding, flatten, flip, getitem, one_hot, pad, reshape, scatter, stack, take,
                       transpose)
 
 
@@ -25,6 +27,15 @@ def dropout(x, p=0.5, training=True):
         return x
     keep = uniform(x.shape, like=x) >= p                    # drawn outside any operation: the same mask at every order
     return x * in_layout_of(keep.astype(x.dtype) * (1.0 / (1.0 - p)), as_array(x))
+
+
+def _to(x, target):
+    """x on another device ("cpu", "cuda") or with another dtype; x itself where nothing changes. Gradients come back converted."""
+    if x.device == target if isinstance(target, str) else x.dtype == target:
+        return x
+    if isinstance(target, str) or x.dtype.kind == "f" == np.dtype(target).kind:
+        return convert(x, target=target)
+    return Tensor(x.data.astype(target))                    # to or from integers: no gradient
 
 
 def _shape_of(arguments):
@@ -50,7 +61,7 @@ for _name, _method in {
     "mean": lambda x, axis=None, keepdims=False: mean(x, axis=axis, keepdims=keepdims),
     "var": var, "max": lambda x, axis=None, keepdims=False: max_(x, axis=axis, keepdims=keepdims),
     "min": lambda x, axis=None, keepdims=False: min_(x, axis=axis, keepdims=keepdims),
-    "reshape": lambda x, *shape: reshape(x, shape=_shape_of(shape)), "flatten": flatten,
+    "to": _to, "reshape": lambda x, *shape: reshape(x, shape=_shape_of(shape)), "flatten": flatten,
     "transpose": lambda x, *axes: transpose(x, axes=_shape_of(axes) or None), "T": property(transpose),
     # Comparisons give plain masks, which have no gradient. == is left alone: tensors are compared and hashed by identity.
     "__lt__": _plain("__lt__"), "__le__": _plain("__le__"), "__gt__": _plain("__gt__"), "__ge__": _plain("__ge__"),

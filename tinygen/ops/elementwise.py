@@ -198,7 +198,8 @@ def softplus(x):
 
 @primitive(lambda h, out, g, x, slope: gate(h, x, slope=slope), None)
 def gate(g, x, *, slope=0.0):
-    """g where x > 0, slope * g elsewhere: the backward of a rectifier, linear in g."""
+    """g where x > 0, slope * g elsewhere, as a product with 1 or slope (so infinities of g become NaN where it is 0): the backward of
+    a rectifier, linear in g."""
     return pointwise.gate(g, x, slope)
 
 

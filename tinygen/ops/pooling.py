@@ -3,6 +3,9 @@
     pick / place        an element of each window, and back: max-pooling once the winners are known
     sum_pool / spread   the sum of each window, and back: average pooling, nearest-neighbour upsampling
 """
+import functools
+import math
+
 import numpy as np
 
 from ..autograd import Tensor, primitive
@@ -12,7 +15,7 @@ from ..kernels.convolution import adjoint_padding, out_size
 from ..kernels.layout import channels_last, copy_places, logical
 from .convolution import _check_image, _check_weight, _conv_transpose2d, pads, pair
 from .linear import product
-from .shaping import as_array, transpose
+from .shaping import as_array, reshape, transpose
 
 
 def _pad(x, padding, value):
@@ -157,10 +160,13 @@ def upsample(x, scale_factor=2, mode="nearest"):
     return product(down, product(x, transpose(across)))
 
 
-def _boxes(kernel, factor, like):
-    """The matrix (k + s - 1, k) that adds up the taps of a kernel which read the same pixel, s times enlarged: ones in a slanted band."""
-    band = np.add.outer(np.arange(kernel + factor - 1), np.arange(kernel)) - (kernel - 1)
-    return to(((band >= 0) & (band < factor)).astype(like.dtype), device_of(as_array(like)))
+@functools.lru_cache(maxsize=32)
+def _boxes(kernel, factor, dtype, device):
+    """The matrix (k' l', k l), k' = k + s - 1, that adds up the taps of a kernel (k, l) which read the same pixel, enlarged by (s, t)."""
+    def band(k, s):
+        first = np.add.outer(np.arange(k + s - 1), np.arange(k)) - (k - 1)
+        return (first >= 0) & (first < s)                                                       # a slanted band of s ones
+    return to(np.kron(*(band(k, s) for k, s in zip(kernel, factor))).astype(dtype), device)
 
 
 def upsample_conv2d(x, w, b=None, *, scale_factor=2, padding=0):
@@ -180,7 +186,8 @@ def upsample_conv2d(x, w, b=None, *, scale_factor=2, padding=0):
     if min(size) < 1:
         raise ValueError(f"{function}: x {x.shape} enlarged by {factor} with padding {padding} is smaller than the kernel of weight {w.shape}; "
                          f"the output would have size {size}")
-    down, across = (_boxes(k, f, w) for k, f in zip(kernel, factor))
-    wide = product(down, product(transpose(w, (1, 0, 2, 3)), transpose(across)))                # (C, O, kh + s - 1, kw + s - 1)
+    taps, channels = transpose(w, (2, 3, 1, 0)), (w.shape[1], w.shape[0])                       # (kh, kw, C, O), as weights lie in memory
+    wide = product(_boxes(kernel, factor, w.dtype, device_of(as_array(w))), reshape(taps, shape=(-1, math.prod(channels))))
+    wide = transpose(reshape(wide, shape=(*(k + f - 1 for k, f in zip(kernel, factor)), *channels)), (2, 3, 0, 1))
     inputs = (x, wide) if b is None else (x, wide, b)
     return _conv_transpose2d(*inputs, size=size, stride=factor, padding=adjoint_padding(padding, kernel, (1, 1)), dilation=(1, 1))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..autograd import Tensor, primitive
-from ..backend import host, is_array, xp
+from ..backend import device_of, host, is_array, to, xp
 from ..kernels.layout import channels_last, logical
 from ..kernels.moments import reduced
 
@@ -30,6 +30,12 @@ def broadcast_to(x, *, shape):
     except ValueError:
         raise ValueError(f"broadcast_to: x {x.shape} does not stretch to {shape}; compared from the last axis, a length of x "
                          "must be equal, or 1") from None
+
+
+@primitive(lambda g, y, x, target: convert(g, target=device_of(x) if isinstance(target, str) else x.dtype))
+def convert(x, *, target):
+    """x on another device ("cpu", "cuda") or with another float dtype."""
+    return to(x, target) if isinstance(target, str) else x.astype(target)
 
 
 # ---- reshaping and permuting ---------------------------------------------------------------------------------------------------
