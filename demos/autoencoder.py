@@ -24,12 +24,13 @@ from tinygen.models.autoencoders import DenseAutoencoder
 from tinygen.models.vae import as_input
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.descent import minimise
 from demos.tables import print_table
 from demos.vae_training import rows
 
 
-def main(*, data="mnist-mini", epochs=30, hidden=(512, 128), batch_size=50, lr=2e-3, device="cpu", seed=0, out="runs/autoencoder",
+def main(*, data: Grey = "mnist-mini", epochs=30, hidden=(512, 128), batch_size=50, lr=2e-3, device="cpu", seed=0, out="runs/autoencoder",
          resume=False):
     """Train it, draw the plane, and say which classes overlap.
 
@@ -61,7 +62,7 @@ def main(*, data="mnist-mini", epochs=30, hidden=(512, 128), batch_size=50, lr=2
         planes = {"autoencoder, asinh of the codes": np.arcsinh(test_codes), "two principal components": pca_test_codes}     # few codes lie far out
         run.figure("plane", figures.latent_scatter(planes, test_labels, names, title="Codes of the test images"))
         shown = to_float(test[:10])
-        run.figure("reconstructions", figures.reconstruction_pairs(shown, model.reconstruct(shown)))
+        run.figure("reconstructions", figures.reconstruction_pairs(shown, model.reconstruct(shown), title="The first test images, from two numbers each"))
         print_table({"autoencoder": {"test squared error": squared_error(model, test), "5-NN accuracy in the plane": accuracy},
                      "PCA": {"test squared error": pca_error, "5-NN accuracy in the plane": pca_accuracy}}, "two numbers a digit")
         for share, a, b in overlapping_pairs(voted, test_labels)[:5]:

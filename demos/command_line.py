@@ -52,6 +52,8 @@ COMMON = {
     "resume": "go on from the checkpoint in that folder, with the settings it was started with",
 }
 CHOICES = {"device": ("cpu", "cuda")}
+# The type of --data where images must be grey ones of 28 x 28 pixels: a demo says `data: Grey = "mnist-mini"`.
+Grey = typing.Literal["mnist-mini", "fashion-mini", "mnist", "fashion-mnist"]
 # Numbers of which there is at least one.
 COUNTS = {"epochs", "steps", "every", "batch_size", "critic_steps", "generator_steps", "samples", "images", "iterations", "starts", "pairs"}
 
@@ -88,7 +90,9 @@ def run(arguments):
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
         if os.environ.get("TINYGEN_TRACEBACK", "0") not in ("", "0"):
             raise
-        print(f"{program}: {_one_line(error)}", file=sys.stderr)
+        text = _one_line(error)
+        told = f"{program.split()[-1]}: "                   # errors of a demo's own begin with its name
+        print(f"{program}: {text.removeprefix(told)}", file=sys.stderr)
         return 2
 
 
@@ -149,7 +153,7 @@ def make_parser(main, program, description=None):
     """The argparse parser for the settings of `main`; see the top of this file."""
     width = min(shutil.get_terminal_size((WIDTH, 24)).columns, 120)
     parameters = inspect.signature(main).parameters
-    arguments = [name.upper() for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY]
+    arguments = [_in_usage(name, parameter) for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY]
     parser = _Parser(prog=program, usage=" ".join(["%(prog)s", *arguments, "[flags]"]), allow_abbrev=False,
                      description=_refill(inspect.cleandoc(description or main.__doc__ or ""), width),
                      epilog="TINYGEN_THREADS=n uses n threads.\nTINYGEN_TRACEBACK=1 shows where an error came from.",
@@ -181,6 +185,13 @@ def make_parser(main, program, description=None):
                 options |= {"nargs": "?", "default": parameter.default}
             parser.add_argument(name, **options)
     return parser
+
+
+def _in_usage(name, parameter):
+    """An argument without a flag as the usage line shows it, in brackets where it may be left out."""
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return f"[{name.upper()} ...]"
+    return name.upper() if parameter.default is parameter.empty else f"[{name.upper()}]"
 
 
 def _refill(text, width):
@@ -286,8 +297,9 @@ def _default_text(default):
 
 
 def _near(text, known):
-    near = difflib.get_close_matches(text, known, 1, 0.5)
-    return f"; did you mean {near[0]}?" if near else ""
+    plain = {name.lstrip("-"): name for name in map(str, known)}            # the dashes of flags make no two of them alike
+    near = difflib.get_close_matches(text.lstrip("-"), plain, 1, 0.65)
+    return f"; did you mean {plain[near[0]]}?" if near else ""
 
 
 def _one_line(error):

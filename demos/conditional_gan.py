@@ -30,6 +30,7 @@ from tinygen.models.conditional_gan import ConditionalDiscriminator, Conditional
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.gan import judged, training_images
 from demos.gan_settings import choose
 from demos.gan_training import Game
@@ -38,7 +39,7 @@ from demos.tables import print_table
 CLASSES = 10
 
 
-def main(*, data="fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet000-conv"] = "fc",
+def main(*, data: Grey = "fashion-mini", arch: Literal["fc", "dcgan", "sheet000", "sheet000-conv"] = "fc",
          loss: Literal["minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp"] = "non-saturating", epochs=30, batch_size=64, lr=2e-4,
          betas=(0.5, 0.999), embedding=32, ema=0.999, every=5, plain=True, samples=10_000, device="cpu", seed=0, out="runs/conditional_gan", resume=False):
     """Train both GANs, draw a row for each class, count.

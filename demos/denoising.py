@@ -29,12 +29,13 @@ from tinygen.models.mlp import mlp
 from tinygen.models.vae import as_input
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
 from demos.tables import print_table
 from demos.vae_training import rows
 
 
-def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, masking=0.5, salt_and_pepper=0.4, batch_size=100, lr=1e-3, device="cpu",
+def main(*, data: Grey = "mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, masking=0.5, salt_and_pepper=0.4, batch_size=100, lr=1e-3, device="cpu",
          seed=0, out="runs/denoising", resume=False):
     """Denoise the parabola, then digits under each of the three corruptions.
 
@@ -79,7 +80,7 @@ def main(*, data="mnist-mini", epochs=20, steps=3000, sigma=0.1, gaussian=0.5, m
 
     with overview as run:
         run.figure("parabola", figure)
-        run.figure("digits", figures.image_rows(pictures))
+        run.figure("digits", figures.image_rows(pictures, title="Digits, corrupted in three ways and denoised"))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()},
                    **{"slope": slope, "difference from Tweedie": error}, **{f"parabola: distance {name}": value for name, value in points.items()})
 

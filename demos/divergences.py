@@ -68,10 +68,11 @@ def sliding_gaussians(shifts, sigma, bandwidth=1.0, samples=400, seed=0):
 
 
 def gaussians_figure(shifts, values, gradients, sigma):
-    """Values and derivatives of `sliding_gaussians` side by side; KL, which outgrows the others, ends where it leaves the frame."""
-    shown = lambda curves: {name: np.where(curve <= 3, curve, np.nan) if name == "KL" else curve for name, curve in curves.items()}
-    return line_panels(shifts, {"value": shown(values), "gradient by the shift": shown(gradients)},
-                       xlabel=f"shift of two Gaussians of sigma {sigma:g}", title="What each divergence sees as two Gaussians slide apart")
+    """Values and derivatives of `sliding_gaussians` side by side; KL, which outgrows the others, leaves the frame, which is theirs."""
+    panels = {"value": values, "gradient by the shift": gradients}
+    tops = {label: 1.1 * max(curve.max() for name, curve in curves.items() if name != "KL") for label, curves in panels.items()}
+    return line_panels(shifts, panels, tops=tops, xlabel=f"shift of two Gaussians of sigma {sigma:g}",
+                       title="What each divergence sees as two Gaussians slide apart")
 
 
 def sliding_uniforms(shifts, background=0.01, cells=1000):

@@ -49,7 +49,9 @@ from tinygen.models.mlp import mlp
 from tinygen.optim import Adam
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 
 
@@ -92,7 +94,7 @@ class Domains(NamedTuple):
 
 
 def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", models: tuple[str, ...] | None = None, steps: int | None = None,
-         batch_size: int | None = None, lr=1e-3, penalty: float | None = None, data="mnist-mini", seeds=(0, 1, 2, 3, 4),
+         batch_size: int | None = None, lr=1e-3, penalty: float | None = None, data: Grey = "mnist-mini", seeds=(0, 1, 2, 3, 4),
          out="runs/domain_mapping", resume=False):
     """Train every model once for each seed; tables, and pictures of the maps.
 
@@ -104,6 +106,7 @@ def main(*, domains: Literal["gaussians", "rotated", "inverted"] = "gaussians", 
     data: the digits
     seeds: one run each, in OUT/MODEL/seed-N
     """
+    refuse_twice("domain_mapping", seeds=seeds, models=models or ())
     settings, plane = dict(locals()), domains == "gaussians"
     kind = "gaussians" if plane else "digits"
     given = {"steps": steps, "batch_size": batch_size, "penalty": penalty}

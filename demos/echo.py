@@ -58,7 +58,9 @@ from tinygen.models.vae import DenseVAE, evaluate
 from tinygen.nn import Linear, init
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 from demos.vae_training import log_test, one_of, rows, train_vae
 
@@ -66,7 +68,7 @@ MODELS = ("vae", "echo", "echo-replace")
 BOUND = 16.0
 
 
-def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), decoder: Literal["mirror", "linear"] = "mirror",
+def main(*, data: Grey = "mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), hidden=(200, 200), decoder: Literal["mirror", "linear"] = "mirror",
          latent=20, depth=99, batch_size=100, lr=3e-3, warmup=2, device="cpu", seed=0, out="runs/echo", resume=False):
     """Train each model for each beta, and draw rate against distortion.
 
@@ -80,6 +82,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
     warmup: epochs in which the weight of the rate rises to beta: so more numbers of the code are in use when it is full
     """
     settings = dict(locals())
+    refuse_twice("echo", betas=betas, models=models)
     unknown = [name for name in models if name not in MODELS]
     if unknown:
         raise ValueError(f"echo: there is no model {unknown[0]!r}; there are {', '.join(MODELS)}")
@@ -118,7 +121,7 @@ def main(*, data="mnist-mini", epochs=20, betas=(1.0,), models=("vae", "echo"), 
     print_table(table, "model")
     with overview as run:
         run.figure("rate-distortion", figures.rate_distortion(curves, title=f"{data}, binary, test set"))
-        run.figure("images", figures.image_rows({"input": test[:10], **pictures}))
+        run.figure("images", figures.image_rows({"input": test[:10], **pictures}, title="Test images, reconstructions and samples"))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 
 

@@ -28,15 +28,17 @@ from tinygen.distributions import sample_gaussian
 from tinygen.models.vae import DenseVAE
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.tables import print_table
 from demos.vae_training import rows, train_vae
 
 RATES = {"Eq. 1": lambda z, mu, logvar: losses.rate(mu, logvar), "Eq. 2": losses.sampled_rate, "path derivative": losses.path_derivative_rate}
-CLOSED_FORMS = {"Eq. 1": lambda t, s: s ** 2 / t ** 4, "Eq. 2": lambda t, s: s ** 2 * (1 + 1 / t ** 2) ** 2,
-                "path derivative": lambda t, s: (1 / s - s * (1 + 1 / t ** 2)) ** 2}
+# Of t and the variance s^2, so that 0 at the exact posterior is 0 in floating point as well.
+CLOSED_FORMS = {"Eq. 1": lambda t, v: v / t ** 4, "Eq. 2": lambda t, v: v * (1 + 1 / t ** 2) ** 2,
+                "path derivative": lambda t, v: (1 - v * (1 + 1 / t ** 2)) ** 2 / v}
 
 
-def main(*, data="mnist-mini", epochs=20, draws=50, latent=10, batch_size=100, seed=0, out="runs/estimators", resume=False):
+def main(*, data: Grey = "mnist-mini", epochs=20, draws=50, latent=10, batch_size=100, seed=0, out="runs/estimators", resume=False):
     """Measure the variances in one dimension, then train a VAE by Eq. 1 and measure them in it after every epoch.
 
     draws: of the noise, for each variance in the VAE
@@ -48,10 +50,10 @@ def main(*, data="mnist-mini", epochs=20, draws=50, latent=10, batch_size=100, s
         raise ValueError(f"estimators: draws = {draws} must be at least 2: a variance is measured over them")
     scales = np.geomspace(0.3, 3, 13)
     measured = {name: np.array([variance_in_one_dimension(name, 1.0, s, seed) for s in scales]) for name in RATES}
-    exact = {name: CLOSED_FORMS[name](1.0, scales) for name in RATES}
-    at = math.sqrt(0.5)
-    print_table({name: {"closed form": CLOSED_FORMS[name](1.0, at), "measured": variance_in_one_dimension(name, 1.0, at, seed)} for name in RATES},
-                "variance at the exact posterior, t = 1, s^2 = 1/2")
+    exact = {name: CLOSED_FORMS[name](1.0, scales ** 2) for name in RATES}
+    at = 0.5
+    print_table({name: {"closed form": CLOSED_FORMS[name](1.0, at), "measured": f"{variance_in_one_dimension(name, 1.0, math.sqrt(at), seed):.3g}"}
+                 for name in RATES}, "variance at the exact posterior, t = 1, s^2 = 1/2")
     worst = max(abs(measured[name] / exact[name] - 1)[exact[name] > 1e-3].max() for name in RATES)
     print(f"largest relative difference over s from 0.3 to 3: {worst:.1%}")
 

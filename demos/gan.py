@@ -1,4 +1,4 @@
-"""GANs on images: any loss of the family with any architecture of the sheets [001.4, 003.3]
+"""GANs on images: any loss of the family with any architecture of the sheets [001.4, 002.5.2, 003.3]
 
     python -m demos gan                                         DNet and GNet of sheet 001, digits in two minutes
     python -m demos gan --data mnist --epochs 30                ... on all of MNIST

@@ -28,13 +28,15 @@ from tinygen.metrics import class_abundance, frechet_score, load_judge, precisio
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.gan import training_images
 from demos.gan_settings import choose
 from demos.gan_training import Game
-from demos.tables import print_table
+from demos.sweeps import refuse_twice
+from demos.tables import counted, print_table
 
 
-def main(*, data="fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv"] = "fc",
+def main(*, data: Grey = "fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000", "sheet000-conv"] = "fc",
          loss: Literal["minimax", "non-saturating", "lsgan", "hinge"] = "non-saturating", ratios=(0.25, 1.0, 4.0), generator_steps=(1, 2, 5), lr=2e-4,
          epochs=5, batch_size=64, ema=0.99, samples=1000, device="cpu", seed=0, out="runs/gan_sweep", resume=False):
     """Train a GAN for every pair of a ratio and a number of generator steps; print the table, draw it, name the best.
@@ -47,6 +49,7 @@ def main(*, data="fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000"
     ema: decay of the average of the generators, from which the samples are drawn
     samples: how many of each generator are measured
     """
+    refuse_twice("gan_sweep", ratios=ratios, generator_steps=generator_steps)
     with Run(out, locals(), resume=resume) as run:
         images, _ = training_images(data, batch_size)
         test, architecture, judge = tgdata.load(data, "test")[0][:samples], ARCHITECTURES[arch], load_judge(data)
@@ -75,13 +78,15 @@ def main(*, data="fashion-mini", arch: Literal["dnet", "fc", "dcgan", "sheet000"
                            "D(G(z))": run.history[-1][f"D(G(z)), {label(ratio, steps)}"], "G updates": game.g_optimizer.steps}
             rows[name] = made[:12]
         best = min(distances, key=distances.get)
-        print_table(table, f"{epochs} epochs of {data}")
+        print_table(table, f"{counted(epochs, 'epoch')} of {data}")
         print(f"measured by the {judge}, {samples:,} samples against as many real test images")
-        print(f"best scheme: the discriminator's learning rate {best[0]:g} times the generator's ({lr:g}), {best[1]} generator steps for each of its own")
+        print(f"best scheme: the discriminator's learning rate {best[0]:g} times the generator's ({lr:g}), "
+              f"{counted(best[1], 'generator step')} for each of its own")
         run.figure("samples-of-each", figures.image_rows(rows, title="the first samples of every scheme"))
         run.figure("table", figures.heat_table(
             np.array([[distances[r, s] for s in generator_steps] for r in ratios]), [f"{r:g}" for r in ratios], [str(s) for s in generator_steps],
-            label="Fréchet distance (not FID)", row_name="learning rate of D over that of G", col_name="G steps for each of D"))
+            label="Fréchet distance (not FID)", row_name="learning rate of D over that of G", col_name="G steps for each of D",
+            title=f"{loss}, {arch}, after {counted(epochs, 'epoch')} of {data}"))
         run.finish(**{"best ratio": best[0], "best generator steps": best[1], "its Fréchet distance": distances[best]})
 
 

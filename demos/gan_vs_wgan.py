@@ -29,13 +29,15 @@ from tinygen.metrics import CollapseMonitor, load_judge
 from tinygen.models.gan import ARCHITECTURES
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.gan import judged, report, training_images
 from demos.gan_settings import choose
 from demos.gan_training import Game
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 
 
-def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-critic"] = "sheet000", losses=("minimax", "non-saturating", "wgan-gp"),
+def main(*, data: Grey = "mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-critic"] = "sheet000", losses=("minimax", "non-saturating", "wgan-gp"),
          settings: Literal["measured", "sheet"] = "measured", epochs=30, batch_size=64, critic_steps=1, penalty=10.0, ema=0.999, every=5, samples=10_000,
          device="cpu", seed=0, out="runs/gan_vs_wgan", resume=False):
     """Train one GAN a loss, on the same images in the same order; compare their samples.
@@ -49,6 +51,7 @@ def main(*, data="mnist-mini", arch: Literal["sheet000", "sheet000-conv", "conv-
     every: epochs between two pictures of samples, and two readings of the collapse monitors
     samples: how many of each generator are judged
     """
+    refuse_twice("gan_vs_wgan", losses=losses)
     unknown = [name for name in losses if name not in LOSSES]
     if unknown:
         raise ValueError(f"gan_vs_wgan: there is no loss {unknown[0]!r}; there are {', '.join(LOSSES)}")

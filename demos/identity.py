@@ -30,12 +30,13 @@ from tinygen.models.autoencoders import LinearAutoencoder, SigmoidAutoencoder
 from tinygen.models.corruption import masking_noise
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
 from demos.tables import print_table
 from demos.vae_training import rows
 
 
-def main(*, data="mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, sparsity=0.5, contraction=1.0, batch_size=100, lr=3e-3,
+def main(*, data: Grey = "mnist-mini", epochs=30, width=400, bottleneck=16, masked=0.5, sparsity=0.5, contraction=1.0, batch_size=100, lr=3e-3,
          seed=0, out="runs/identity", resume=False):
     """Train the linear one and the five, and compare them.
 

@@ -35,11 +35,12 @@ from tinygen import figures, geometry
 from tinygen.losses import squared_error
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.latent_gan import trained_gan
 from demos.tables import print_table
 
 
-def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, images=10, starts=10, method: Literal["lbfgs", "adam"] = "lbfgs",
+def main(*, run: str | None = None, data: Grey = "mnist-mini", z_dim=32, steps=2000, images=10, starts=10, method: Literal["lbfgs", "adam"] = "lbfgs",
          iterations=1500, prior=0.2, seed=0, out="runs/inversion", resume=False):
     """Train the GAN, unless --run names one, invert images, compare what the starts found.
 

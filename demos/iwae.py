@@ -31,12 +31,14 @@ from tinygen.nn import Tanh
 from tinygen.progress import Progress
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 from demos.vae_training import one_of, rows
 
 
-def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, samples=500, images=1000, hidden=(200, 200), latent=50, batch_size=20,
+def main(*, data: Grey = "mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, samples=500, images=1000, hidden=(200, 200), latent=50, batch_size=20,
          lr=1e-3, floor=1e-4, every=1, device="cpu", seed=0, out="runs/iwae", resume=False):
     """Train both, and estimate the likelihood.
 
@@ -51,6 +53,7 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
     every: epochs between two points of the curve
     """
     settings = dict(locals())
+    refuse_twice("iwae", models=models)
     unknown = [name for name in models if name not in ("vae", "iwae")]
     if unknown:
         raise ValueError(f"iwae: there is no model {unknown[0]!r}; there are vae and iwae")
@@ -89,8 +92,8 @@ def main(*, data="mnist-mini", epochs=8, models=("vae", "iwae"), draws=20, sampl
     print_table(table, "model")
     with overview as run:
         run.figure("likelihood", figures.line_panels([row["epoch"] for row in measured], {"test NLL, 50 samples (nats)": curves}, xlabel="epoch",
-                                                      markers=True))
-        run.figure("images", figures.image_rows(pictures))
+                                                      markers=True, title=f"-log p(x) of {data}, by 50 importance samples an image"))
+        run.figure("images", figures.image_rows(pictures, title="Test images, reconstructions and samples"))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 
 

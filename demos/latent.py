@@ -27,6 +27,7 @@ from tinygen.nn import Tanh
 from tinygen.training import Run
 
 from demos import echo, vae_digits, vae_sweep, vae_variants
+from demos.command_line import Grey
 from demos.finished import load_weights, require
 from demos.tables import print_table
 from demos.vae_training import rows
@@ -44,7 +45,7 @@ BUILD = {
 """The model of a finished run, from the demo that wrote it and its settings."""
 
 
-def main(*, run: str | None = None, data="mnist-mini", epochs=20, pairs=4, dimensions=8, seed=0, out="runs/latent"):
+def main(*, run: str | None = None, data: Grey = "mnist-mini", epochs=20, pairs=4, dimensions=8, seed=0, out="runs/latent"):
     """Draw the figures for one model, and measure what lies in the middle of two codes.
 
     run: the folder of a finished run; without it a VAE is trained here
@@ -73,10 +74,10 @@ def main(*, run: str | None = None, data="mnist-mini", epochs=20, pairs=4, dimen
         if hasattr(model, "draw_prior"):
             folder.figure("samples", figures.image_grid(model.generate(draw(model, train, 64)), title="Samples"))
         shown = tgdata.to_float(test[:10])
-        folder.figure("reconstructions", figures.reconstruction_pairs(shown, model.reconstruct(shown)))
+        folder.figure("reconstructions", figures.reconstruction_pairs(shown, model.reconstruct(shown), title="The first test images"))
         strips = {f"{names[labels[a]]} to {names[labels[b]]}, {kind}": model.generate(path[i])
                   for i, (a, b) in enumerate(chosen) for kind, path in paths.items()}
-        folder.figure("interpolation", figures.path_strips(strips))
+        folder.figure("interpolation", figures.path_strips(strips, title="Between the codes of two test images"))
         spread = codes.std(axis=0)
         order = np.argsort(-spread)[:dimensions]
         values, turned = traverse(codes[0], spread, order)

@@ -15,6 +15,7 @@ from tinygen.training import Run
 from demos.finished import load_weights, settings_of
 from demos.gan_settings import Settings
 from demos.gan_training import Game
+from demos.tables import counted
 
 SETTINGS = Settings(epochs=0, batch_size=64, lr=1e-3, betas=(0.5, 0.9), critic_steps=3)
 
@@ -75,7 +76,7 @@ def train_latent_gan(folder, settings, *, data, z_dim, steps, seed, resume=False
             for _ in range(SETTINGS.critic_steps):
                 run.update(**{name: value for name, value in game.step(next(batches)).items() if "loss" in name})
             if step % every == 0:
-                run.snapshot(figures.image_grid(game.samples(fixed), title=f"WGAN-GP, after {step:,} generator steps"))
+                run.snapshot(figures.image_grid(game.samples(fixed), title=f"WGAN-GP, after {counted(step, 'generator step')}"))
         run.finish()
 
 

@@ -26,6 +26,7 @@ from tinygen.metrics import load_judge
 from tinygen.models.vae import SheetVAE
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
 from demos.latent_gan import read_gan, train_latent_gan
 from demos.tables import print_table
@@ -34,7 +35,7 @@ from demos.vae_training import rows, train_vae
 LIMITS = (-3.0, 3.0)
 
 
-def main(*, data="mnist-mini", epochs=40, steps=2000, side=40, iterations=100, seed=0, out="runs/magnification", resume=False):
+def main(*, data: Grey = "mnist-mini", epochs=40, steps=2000, side=40, iterations=100, seed=0, out="runs/magnification", resume=False):
     """Train the two with two latent dimensions, draw the maps, measure the magnification where digits are clear and where they are not.
 
     epochs: of the VAE's training

@@ -26,13 +26,14 @@ import tinygen as tg
 from tinygen import figures, geometry
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.latent_gan import trained_gan
 from demos.tables import print_table
 
 SHOWN = 9                               # images in a strip
 
 
-def main(*, run: str | None = None, data="mnist-mini", z_dim=32, steps=2000, pairs=20, segments=32, iterations=60, starts=4, prior=1.0, seed=0,
+def main(*, run: str | None = None, data: Grey = "mnist-mini", z_dim=32, steps=2000, pairs=20, segments=32, iterations=60, starts=4, prior=1.0, seed=0,
          out="runs/paths", resume=False):
     """Train the GAN, unless --run names one, invert pairs of test images, find the paths and measure them.
 

@@ -29,16 +29,18 @@ from tinygen import figures, losses
 from tinygen.models.vae import DenseVAE
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.descent import minimise
 from demos.finished import load_weights
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 from demos.vae_training import one_of, rows, train_vae
 
 SOURCES = np.array([4.0, 2.0, 1.0, 0.25])
 
 
-def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0), epochs=10, hidden=200, latent=10, batch_size=128, lr=1e-3, device="cpu", seed=0,
-         out="runs/rate_distortion", resume=False):
+def main(*, data: Grey = "mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0), epochs=10, hidden=200, latent=10,
+         batch_size=128, lr=1e-3, device="cpu", seed=0, out="runs/rate_distortion", resume=False):
     """Solve the linear case, then train one VAE for each beta and draw the curve.
 
     betas: the weights of the rate
@@ -47,6 +49,7 @@ def main(*, data="mnist-mini", betas=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0
     lr: the learning rate of Adam, which falls to a hundredth along half a cosine
     """
     settings = dict(locals())
+    refuse_twice("rate_distortion", betas=betas)
     gap = max(linear_gap(beta, 0.5) for beta in (0.1, 0.3, 1.0, 3.0, 9.0))
     print(f"linear-Gaussian, 4 sources, 5 betas: largest difference from the closed form {gap:.1e}")
 

@@ -53,10 +53,12 @@ from tinygen.nn import ExponentialMovingAverage
 from tinygen.optim import Adam, linear_decay
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
 from demos.gan import generate, train_discriminator
 from demos.latent_gan import LatentGAN, random_batches, small_generator
 from demos.paths import held_out_pairs
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 
 NOISE, CODE = 16, 128                       # numbers in u and in z
@@ -65,8 +67,8 @@ KNOWN, INNER_STEPS, PRIOR = 2000, 2, 0.2    # training images whose codes are fo
 SHOWN = 9                                   # images in a strip
 
 
-def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, iterations=200, segments=16, samples=2000, seeds=(0, 1), out="runs/short_paths",
-         resume=False):
+def main(*, data: Grey = "mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, iterations=200, segments=16, samples=2000, seeds=(0, 1),
+         out="runs/short_paths", resume=False):
     """Train the same GAN without and with the term, once for each seed; measure paths and samples of both.
 
     data: digits: mnist-mini or mnist
@@ -80,6 +82,7 @@ def main(*, data="mnist-mini", weight=25.0, steps=2000, pairs=40, starts=10, ite
     seeds: one pair of trainings each, in OUT/without-N and OUT/with-N; more of them go on with --resume
     """
     settings = dict(locals())
+    refuse_twice("short_paths", seeds=seeds)
     overview = Run(out, settings)
     judge, rows, shown = load_judge(data), {}, {}
     for seed in seeds:
@@ -158,7 +161,7 @@ def train(folder, *, data, weight, steps, seed, resume=False):
             g_optimizer.minimize(loss)
             average.update()
             run.update(**numbers)
-        run.snapshot(figures.image_grid(generate(average.average, ARCHITECTURE, fixed)))
+        run.snapshot(figures.image_grid(generate(average.average, ARCHITECTURE, fixed), title="The same codes at the end"))
         run.finish()
 
 

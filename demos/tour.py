@@ -11,6 +11,8 @@ import tinygen as tg
 from tinygen import nn
 from tinygen.losses.gan import gradient_penalty
 
+from demos.command_line import WIDTH
+
 
 def main(*steps):
     """Walk.
@@ -31,7 +33,7 @@ def parts(step):
     """(title, words, code) of a step: its docstring's first line and the rest, and the lines below it, which are what runs."""
     title, _, words = inspect.getdoc(step).partition("\n\n")
     below = inspect.getsource(step).split('"""', 2)[2]
-    return title, textwrap.fill(" ".join(words.split()), 100), textwrap.dedent(below).strip("\n")
+    return title, textwrap.fill(" ".join(words.split()), WIDTH), textwrap.dedent(below).strip("\n")
 
 
 # ---- ten steps -------------------------------------------------------------------------------------------------------------
@@ -42,7 +44,8 @@ def multiplication():
 
     A Tensor is an array that remembers which operation made it, from what. `grad` walks that memory backwards.
     """
-    x, z = tg.tensor(3.0, requires_grad=True), tg.tensor(5.0, requires_grad=True)
+    x = tg.tensor(3.0, requires_grad=True)
+    z = tg.tensor(5.0, requires_grad=True)
     y = x * z
     print("y is", y.item(), "and was made by", y.op.__name__)
     by_x, by_z = tg.grad(y, [x, z])
@@ -81,7 +84,8 @@ def check():
     function of tensors, to any order, and raises where the two disagree.
     """
     tg.explain(tg.tanh, np.array([-0.5, 1.0]))
-    print("gradcheck to third order:", tg.gradcheck(lambda x: tg.tanh(x) * x, [np.array([-0.5, 1.0])], order=3))
+    f, x = lambda x: tg.tanh(x) * x, np.array([-0.5, 1.0])
+    print("gradcheck to third order:", tg.gradcheck(f, [x], order=3))
 
 
 def broadcasting():
@@ -90,7 +94,8 @@ def broadcasting():
     A bias of shape (3,) added to (4, 3) is used once in each of four rows: its gradient is the sum over them. The engine does it for every
     elementwise operation, once, in one place.
     """
-    x, bias = tg.tensor(np.ones((4, 3))), tg.tensor(np.zeros(3), requires_grad=True)
+    x = tg.tensor(np.ones((4, 3)))
+    bias = tg.tensor(np.zeros(3), requires_grad=True)
     y = (x + bias) * np.array([1.0, 10.0, 100.0])
     print(y.shape, "to", tg.grad(y.sum(), [bias])[0].numpy())
 
@@ -107,7 +112,8 @@ def descent():
     for _ in range(300):
         loss = ((layer(tg.tensor(x)) - (2 * x + 1)) ** 2).mean()
         optimizer.minimize(loss)
-    print(f"slope {layer.weight.item():.4f}, intercept {layer.bias.item():.4f}, loss {loss.item():.1e}")
+    print(f"slope {layer.weight.item():.4f}, "
+          f"intercept {layer.bias.item():.4f}, loss {loss.item():.1e}")
 
 
 def gradient_of_gradient():
@@ -129,10 +135,12 @@ def noise():
     A random z has no gradient; z = mu + sigma * noise has one, since the noise is drawn outside. E z^2 is mu^2 + sigma^2, so the gradients
     are 2 mu and 2 sigma: this is how a variational autoencoder learns.
     """
-    mu, sigma = tg.tensor(0.5, requires_grad=True), tg.tensor(2.0, requires_grad=True)
+    mu = tg.tensor(0.5, requires_grad=True)
+    sigma = tg.tensor(2.0, requires_grad=True)
     z = mu + sigma * tg.standard_normal((100_000,))
     by_mu, by_sigma = tg.grad((z * z).mean(), [mu, sigma])
-    print(f"by mu {by_mu.item():.3f} (2 mu = 1), by sigma {by_sigma.item():.3f} (2 sigma = 4)")
+    print(f"by mu {by_mu.item():.3f} (2 mu = 1), "
+          f"by sigma {by_sigma.item():.3f} (2 sigma = 4)")
 
 
 def slopes():
@@ -159,11 +167,13 @@ def penalty():
     critic.load_state_dict({"weight": np.array([[3.0, 4.0]])})
     real, fake = np.random.default_rng(0).standard_normal((2, 8, 2))
     loss = gradient_penalty(critic, real, fake)
-    print("penalty (5 - 1)^2:", round(loss.item(), 9), "  its gradient:", tg.grad(loss, [critic.weight])[0].numpy())
+    slope, = tg.grad(loss, [critic.weight])
+    print(f"penalty (5 - 1)^2: {loss.item():.1f}   gradient:", slope.numpy())
     optimizer = tg.optim.SGD(critic.parameters(), lr=0.1)
     for _ in range(100):
         optimizer.minimize(gradient_penalty(critic, real, fake))
-    print("after a hundred steps of descent:", critic.weight.numpy(), "of length", np.linalg.norm(critic.weight.numpy()).round(9))
+    w = critic.weight.numpy()
+    print("after a hundred steps:", w, "of length", np.linalg.norm(w).round(9))
 
 
 STEPS = (multiplication, used_twice, formula, check, broadcasting, descent, gradient_of_gradient, noise, slopes, penalty)

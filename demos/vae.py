@@ -20,10 +20,12 @@ from tinygen.distributions import sample_bernoulli, sample_diagonal_gaussian
 from tinygen.models.vae import SheetVAE, evaluate
 from tinygen.training import Run
 
+from demos.command_line import Grey
+
 RATES = {"eq1": lambda z, mu, logvar: losses.rate(mu, logvar), "eq2": losses.sampled_rate, "path": losses.path_derivative_rate}
 
 
-def main(*, data="mnist-mini", images=10_000, epochs=200, hidden_layers=1, estimator: Literal["eq1", "eq2", "path"] = "eq2",
+def main(*, data: Grey = "mnist-mini", images=10_000, epochs=200, hidden_layers=1, estimator: Literal["eq1", "eq2", "path"] = "eq2",
          batch_size=100, lr=1e-3, every=20, device="cpu", seed=1234, out="runs/vae", resume=False):
     """Train the VAE and draw the three figures of the sheet.
 
@@ -58,7 +60,7 @@ def main(*, data="mnist-mini", images=10_000, epochs=200, hidden_layers=1, estim
         run.figure("data-space", visualize_data_space(model))
         run.figure("latent-space", visualize_latent_space(model, train, labels))
         run.figure("interpolation", visualize_inter_class_interpolation(model, train, labels, np.random.default_rng(seed)))
-        run.figure("manifold", figures.latent_manifold(model.generate, 20, title="p(x|z) over the latent plane"))
+        run.figure("manifold", figures.latent_manifold(model.generate, 20, title="$p(x|z)$ over the latent plane"))
         train_terms, test_terms = evaluate(model, train), evaluate(model, test)
         run.finish(**{"train -ELBO": sum(train_terms), "test -ELBO": sum(test_terms), "test reconstruction": test_terms[0],
                       "test KL": test_terms[1]})
@@ -68,7 +70,7 @@ def visualize_data_space(model, count=10):
     """The sheet's 10 x 2 figure: for z from the prior, the probabilities p(x|z) on the left, a sample of them on the right."""
     p = model.generate(sample_diagonal_gaussian(np.zeros((count, model.latent), np.float32), 1.0))
     pairs = np.stack([p, sample_bernoulli(p)], axis=1).reshape(2 * count, -1)
-    return figures.image_grid(pairs, count, 2, col_labels=["$p(x|z)$", "$x$"])
+    return figures.image_grid(pairs, count, 2, col_labels=["$p(x|z)$", "$x$"], title="Ten $z$ from the prior")
 
 
 def visualize_latent_space(model, images, labels):

@@ -19,11 +19,13 @@ from tinygen import figures, losses
 from tinygen.models.vae import DenseVAE
 from tinygen.training import Run
 
+from demos.command_line import Grey
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 from demos.vae_training import one_of, rows, train_vae
 
 
-def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128, lr=1e-3, device="cpu", seeds=(1, 2, 3),
+def main(*, data: Grey = "mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128, lr=1e-3, device="cpu", seeds=(1, 2, 3),
          out="runs/vae_digits", resume=False):
     """Train it once for each seed, and print the table.
 
@@ -33,6 +35,7 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
     seeds: one run each, in OUT/seed-N
     """
     settings = dict(locals())
+    refuse_twice("vae_digits", seeds=seeds)
     train, test = (rows(tgdata.load(data, split)[0]) for split in ("train", "test"))
     shown = tgdata.to_float(test[:8])
     results, curves = {}, {}
@@ -45,7 +48,7 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
             for epoch in train_vae(run, model, train, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, test=test):
                 run.snapshot(figures.image_grid(model.generate(noise), title=f"64 codes from the prior, after epoch {epoch}"))
                 if epoch in (1, epochs):
-                    pairs = figures.reconstruction_pairs(shown, model.reconstruct(shown), title=f"After epoch {epoch}")
+                    pairs = figures.reconstruction_pairs(shown, model.reconstruct(shown), title=f"Test images, after epoch {epoch}")
                     run.figure("reconstructions-first" if epoch == 1 else "reconstructions-last", pairs)
             last = run.history[-1]
             run.finish(**{name: last[name] for name in last if name.startswith("test")},
@@ -56,5 +59,6 @@ def main(*, data="mnist-mini", epochs=10, hidden=400, latent=20, batch_size=128,
     means = {name: float(np.mean([results[seed][name] for seed in seeds])) for name in results[seeds[0]]}
     print_table({**results, "mean": means}, "seed")
     with overview as run:
-        run.figure("test-ELBO", figures.line_panels(np.arange(1, epochs + 1), {"test -ELBO (nats)": curves}, xlabel="epoch", markers=True))
+        run.figure("test-ELBO", figures.line_panels(np.arange(1, epochs + 1), {"test -ELBO (nats)": curves}, xlabel="epoch", markers=True,
+                                                    title=f"{data}: one run a seed"))
         run.finish(**means, **{f"test -ELBO, seed {seed}": results[seed]["test -ELBO"] for seed in seeds})

@@ -29,6 +29,7 @@ from tinygen.metrics import frechet_score, load_judge
 from tinygen.models.vae import ConvVAE, DenseVAE
 from tinygen.training import Run
 
+from demos.command_line import Grey
 from demos.finished import load_weights
 from demos.tables import print_table
 from demos.vae_training import rows, train_vae
@@ -37,7 +38,7 @@ BASE = {"latent": 20, "width": 400, "beta": 1.0, "layers": "dense"}
 CHANGES = [{}, {"latent": 2}, {"latent": 10}, {"latent": 50}, {"width": 200}, {"width": 800}, {"beta": 0.3}, {"beta": 3.0}, {"layers": "conv"}]
 
 
-def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu", seed=0, out="runs/vae_sweep", resume=False):
+def main(*, data: Grey = "fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu", seed=0, out="runs/vae_sweep", resume=False):
     """Train the nine VAEs and print the table.
 
     lr: the learning rate of Adam
@@ -71,9 +72,9 @@ def main(*, data="fashion-mini", epochs=10, batch_size=128, lr=1e-3, device="cpu
 
     with overview as run:
         run.arrays("samples", images=samples[best])
-        run.figure("samples", figures.image_rows(pictures))
+        run.figure("samples", figures.image_rows(pictures, title="Samples after each change"))
         run.figure("distances", figures.bar_chart({"samples": [row["Fréchet distance"] for row in table.values()]}, list(table),
-                                                  ylabel="Fréchet distance (not FID)"))
+                                                  ylabel="Fréchet distance (not FID)", title="Samples of each to the test images"))
         run.finish(**{f"{name}: {column}": value for name, row in table.items() for column, value in row.items()})
 
 

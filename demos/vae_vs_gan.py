@@ -32,14 +32,15 @@ from tinygen.models.vae import DenseVAE, evaluate
 from tinygen.training import Run
 
 from demos import conditional_gan, vae_digits, vae_sweep
+from demos.command_line import Grey
 from demos.finished import load_weights, settings_of
 from demos.gan import generate
 from demos.tables import print_table
 from demos.vae_training import rows
 
 
-def main(*, data="fashion-mini", vae: str | None = None, gan: str | None = None, epochs=20, samples=1000, inverted=20, starts=4, steps=200, device="cpu",
-         seed=0, out="runs/vae_vs_gan"):
+def main(*, data: Grey = "fashion-mini", vae: str | None = None, gan: str | None = None, epochs=20, samples=1000, inverted=20, starts=4, steps=200,
+         device="cpu", seed=0, out="runs/vae_vs_gan"):
     """Measure the three models, print the table and the answer that follows from it.
 
     vae: the folder of a finished run of vae_digits (one seed of it), or of a setting of vae_sweep; trained here where it is not given

@@ -305,8 +305,9 @@ def make():
     cp.random = types.SimpleNamespace(default_rng=Generator, Generator=Generator)
     cp.lib = types.SimpleNamespace(stride_tricks=mirror("cupy.lib.stride_tricks", np.lib.stride_tricks))
     stream = types.SimpleNamespace(synchronize=lambda: read("synchronize"))
-    cp.cuda = types.SimpleNamespace(is_available=lambda: True, get_current_stream=lambda: stream,
+    runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, getDevice=lambda: 0, getDeviceProperties=lambda device: {"name": b"stand-in"})
+    cp.cuda = types.SimpleNamespace(is_available=lambda: True, get_current_stream=lambda: stream, runtime=runtime,
                                     memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError))
-    cp.compute_types = {}
+    cp.__version__, cp.compute_types = "14.2.0", {}
     cp._core = types.SimpleNamespace(set_compute_type=lambda dtype, kind: cp.compute_types.update({dtype: kind}))
     return cp

@@ -2,7 +2,7 @@
 
 The loop goes through the elements from both ends by turns, so that a body that counts on another element's being done is found
 out. Types and shapes are checked as CuPy checks them: one type a letter, `raw` arrays contiguous, `size` if and only if all
-arrays are raw.
+arrays are raw; and addresses as a GPU checks them: multiples of the size of an element.
 """
 import ctypes
 import functools
@@ -84,6 +84,8 @@ class ElementwiseKernel:
         arrays, written = [], []
         for p, a in zip(parameters, args):
             memory = fakecupy.unwrap(a)
+            if isinstance(memory, np.ndarray) and memory.size and memory.ctypes.data % memory.itemsize:
+                raise ValueError(f"{self.name}: misaligned address: {p.name} does not begin at a multiple of {memory.itemsize} bytes")
             if p.raw and not memory.flags.c_contiguous:
                 raise ValueError(f"{self.name}: the raw array {p.name} is not contiguous")
             if p.is_output and not p.raw and memory.shape != shape:

@@ -435,3 +435,13 @@ def test_a_generator_is_not_decorated():
         @tg.no_grad()
         def numbers():
             yield 1
+
+
+def test_a_numpy_function_in_a_vjp_is_named_where_it_meets_a_tensor(declare):
+    @declare(lambda g, y, x: g * 3.0 * np.square(x))
+    def cube(x):
+        return x ** 3
+    x = leaf(2.0)
+    assert slopes(cube(x), x) == [[12]]
+    with pytest.raises(TypeError, match="cube: the VJP of input 0 calls a NumPy function on a Tensor; write it with tinygen's functions"):
+        tg.grad(cube(x), [x], create_graph=True)

@@ -65,6 +65,18 @@ def test_a_large_batch_is_taken_in_parts(gpu, monkeypatch, channels, stride):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("channels, skipped, width", [(4, 0, 16), (4, 1, 4), (4, 2, 8), (2, 0, 8), (2, 1, 4), (3, 0, 4)])
+def test_places_are_copied_in_elements_that_the_address_allows(gpu, monkeypatch, channels, skipped, width):
+    """`skipped` floats lie before the images: a GPU reads 16 bytes at once only from a multiple of 16, else "misaligned address"."""
+    copied, columns = [], device_convolution._columns
+    monkeypatch.setattr(device_convolution, "_columns", lambda x, *rest: (copied.append(x.itemsize), columns(x, *rest))[1])
+    flat = RNG.random(skipped + 2 * 5 * 5 * channels, dtype=np.float32)
+    w = RNG.random((3, channels, 3, 3), dtype=np.float32)
+    x, there = (f[skipped:].reshape(2, 5, 5, channels).transpose(0, 3, 1, 2) for f in (flat, backend.to(flat, gpu)))
+    np.testing.assert_allclose(backend.host(tg.conv2d(there, backend.to(w, gpu), stride=2)), tg.conv2d(x, w, stride=2), rtol=1e-5)
+    assert copied == [width]
+
+
 def test_an_empty_batch(gpu):
     x, w = tg.tensor(np.zeros((0, 3, 5, 5)), requires_grad=True).to(gpu), tg.tensor(np.ones((2, 3, 3, 3)), requires_grad=True).to(gpu)
     y = tg.max_pool2d(tg.relu(tg.conv2d(x, w, stride=2)), 2)

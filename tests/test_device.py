@@ -1,6 +1,8 @@
 """Moving to a GPU and back: values, memory order, random numbers, states and checkpoints; and what is said when it cannot be."""
 import sys
+import tomllib
 import types
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -156,6 +158,32 @@ def test_a_run_reads_its_numbers_in_one_go(gpu, tmp_path, capsys):
         assert len(run._unread) < 120
 
 
+@pytest.mark.parametrize("every", [None, 2])
+def test_killed_before_its_end_a_run_on_a_gpu_still_ends_bit_for_bit(gpu, tmp_path, every, monkeypatch):
+    """No row is left to do then, and a GPU's generator has no state to save: what is drawn after the loop must not come from before it."""
+    def train(out, resume=False, killed=False):
+        with Run(out, {"device": gpu, "seed": 3}, resume=resume) as run:
+            tg.manual_seed(3)
+            layer = nn.Linear(2, 1).to(gpu)
+            like = layer.weight.data
+            before = backend.host(tg.standard_normal((4,), like=like))
+            run.keep(layer=layer)
+            for _ in run.steps(3, every=every) if every else run.epochs(3):
+                layer.weight.data += tg.standard_normal((1, 2), like=like)
+            if killed:
+                raise ZeroDivisionError
+            after = backend.host(tg.standard_normal((4,), like=like)), tg.uniform((4,))
+            run.finish()
+        return before, *after, layer.weight.numpy()
+    expected = train(tmp_path / "one")
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path / "two", killed=True)
+    for a, b in zip(train(tmp_path / "two", resume=True), expected):
+        assert np.array_equal(a, b)
+    assert not np.array_equal(expected[0], expected[1])
+    assert load_checkpoint(tmp_path / "one" / "checkpoint.npz").random == load_checkpoint(tmp_path / "two" / "checkpoint.npz").random
+
+
 def test_tf32_is_an_option(monkeypatch):
     cupy = use_stand_in(monkeypatch)
     backend.allow_tf32()
@@ -167,11 +195,50 @@ def test_tf32_is_an_option(monkeypatch):
 # ---- what cannot be --------------------------------------------------------------------------------------------------------
 
 
-def test_a_gpu_that_is_not_there_is_named():
-    cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(is_available=lambda: False))
+@pytest.mark.parametrize("answer, words", [
+    (RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient\nfor CUDA runtime version"),
+     "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"),
+    (ImportError("libcudart.so.13: cannot open shared object file"), "libcudart.so.13: cannot open shared object file"), (0, "it counts 0 of them")])
+def test_a_gpu_that_is_not_there_is_named_in_the_words_of_cuda(answer, words):
+    count = mock.Mock(side_effect=[answer] if isinstance(answer, Exception) else None, return_value=answer)
+    cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(is_available=lambda: False, runtime=types.SimpleNamespace(getDeviceCount=count)))
     with mock.patch.dict(sys.modules, {"cupy": cupy}):
-        with pytest.raises(ValueError, match='device "cuda": CuPy is installed but finds no GPU or driver; use device "cpu"'):
+        with pytest.raises(ValueError, match=f'device "cuda": CuPy is installed but finds no GPU or driver \\({words}\\); if the driver is older than '
+                                             r'CUDA 13, .* pip install "\.\[cuda12\]" in the folder of tinygen; or use device "cpu"'):
             nn.Linear(1, 1).to("cuda")
+
+
+def test_the_extras_that_errors_name_bring_cublas_and_a_compiler():
+    """CuPy has left both to its own extra, ctk, since version 14."""
+    extras = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["cuda"] == ["cupy-cuda13x[ctk]>=14"] and extras["cuda12"] == ["cupy-cuda12x[ctk]>=14"]
+
+
+def test_the_gpu_and_cupy_are_facts_of_a_run_on_a_gpu_only(monkeypatch, tmp_path, capsys):
+    cupy = use_stand_in(monkeypatch)
+
+    def train(device, resume=False):
+        with Run(tmp_path / device, {"device": device}, resume=resume) as run:
+            run.keep(layer=nn.Linear(1, 1))
+            for _ in run.epochs(1 + resume):
+                pass
+        return run.machine
+    assert {"cupy": "14.2.0", "gpu": "stand-in"}.items() <= train("cuda").items()
+    assert not {"cupy", "gpu"} & train("cpu").keys()
+    capsys.readouterr()
+    monkeypatch.setattr(cupy, "__version__", "15.0.0")
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceProperties", lambda device: {"name": b"another"})
+    train("cuda", resume=True)
+    said = capsys.readouterr().out
+    assert "note: the checkpoint was written with CuPy 14.2.0, this is 15.0.0; the last digits may differ" in said
+    assert "note: the checkpoint was written with GPU stand-in, this is another; the last digits may differ" in said
+
+
+def test_on_the_cpu_cupy_is_never_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    backend.machine()
+    backend.machine("cpu")
+    assert "cupy" not in sys.modules
 
 
 def tensors(*shapes):

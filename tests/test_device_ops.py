@@ -4,11 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import fakecupy
 import tinygen as tg
-from devices import draw_alike
+from devices import draw_alike, use_stand_in
 from op_cases import CASES
 from tinygen import backend, nn, optim
 from tinygen.kernels.layout import is_channels_last
+from tinygen.models.echo import echo_noise
 
 BY_NAME = {case.name: case for case in CASES}
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -28,6 +30,21 @@ def values_and_gradients(case, arrays, keywords, device):
         found += tg.grad(total, xs) if total.requires_grad else []
     assert {t.device for t in found} == {device}
     return [t.numpy() for t in found]
+
+
+def test_constant_matrices_are_uploaded_once(monkeypatch):
+    use_stand_in(monkeypatch)
+    x, z = (tg.tensor(np.ones(shape, np.float32)).to("cuda") for shape in ((2, 1, 7, 5), (9, 4)))
+    indices = np.arange(6).reshape(2, 3)
+    for again in (False, True):
+        fakecupy.LAUNCHES.clear()
+        big = tg.upsample(x, 2, "bilinear")
+        assert fakecupy.LAUNCHES.count("upload") == (0 if again else 2)
+        fakecupy.LAUNCHES.clear()
+        echoes = echo_noise(z, z, indices)
+        assert fakecupy.LAUNCHES.count("upload") == (1 if again else 2)                   # the indices, which are drawn anew
+    assert big.shape == (2, 1, 14, 10) and echoes.shape == (2, 4)
+    assert type(tg.upsample(x.to("cpu"), 2, "bilinear").data) is np.ndarray and tg.upsample(x.to(np.float64), 2, "bilinear").dtype == np.float64
 
 
 @pytest.mark.parametrize("name", BY_NAME)

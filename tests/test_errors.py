@@ -13,6 +13,11 @@ def ones(*shape, dtype=np.float32):
 IMAGES, WEIGHT = ones(2, 3, 8, 8), ones(4, 3, 3, 3)
 LABELS = np.array([0, 10])
 
+def in_place(x):
+    """What PyTorch's users write under no_grad."""
+    x -= 0.1
+
+
 CASES = {
     # wrong rank
     "conv2d rank": (lambda: nn.Conv2d(3, 4, 3)(ones(3, 8, 8)), ValueError, "conv2d: x (3, 8, 8) has 3 axes; the layout is (N, C, H, W)"),
@@ -61,7 +66,7 @@ CASES = {
                     "concatenate: shapes [(2, 3), (3, 2)] differ in more than axis 0"),
     "concatenate nothing": (lambda: tg.concatenate([]), ValueError, "concatenate: the list is empty"),
     "stack": (lambda: tg.stack([ones(2), ones(3)]), ValueError,
-              "stack: shapes [(2,), (3,)]; it takes at least one array, all of the same shape"),
+              "stack: shapes [(2,), (3,)]; they must all be of the same shape"),
     "pad": (lambda: tg.pad(ones(2, 3), ((1, 1),)), ValueError,
             "pad: widths ((1, 1),) are not 2 pairs (before, after) of sizes >= 0 for x (2, 3)"),
     # axes
@@ -119,7 +124,7 @@ CASES = {
                         "conv2d: x (2, 3, 8, 8) is uint8, weight (4, 3, 3, 3) is float32; convert one, as with x.to(np.float32)"),
     "float64 into conv": (lambda: nn.Conv2d(3, 4, 3)(ones(2, 3, 8, 8, dtype=np.float64)), TypeError, "conv2d: x (2, 3, 8, 8) is float64"),
     "float64 into linear": (lambda: nn.Linear(3, 4)(ones(2, 3, dtype=np.float64)), TypeError,
-                            "linear: inputs of different float types (float64 (2, 3), float32 (4, 3)"),
+                            "linear: inputs of different types (float64 (2, 3), float32 (4, 3)"),
     "uint8 into pool": (lambda: tg.max_pool2d(ones(2, 3, 8, 8, dtype=np.uint8), 2), TypeError,
                         "max_pool2d: x (2, 3, 8, 8) is uint8; convert it"),
     "integers into batch norm": (lambda: nn.BatchNorm1d(3)(ones(4, 3, dtype=int)), TypeError,
@@ -134,6 +139,22 @@ CASES = {
     "parameters to integers": (lambda: nn.Linear(1, 1).to(np.int64), TypeError, "Linear.to: int64 is not a float type"),
     "Sequential of a list": (lambda: nn.Sequential([nn.Linear(1, 1)]), TypeError,
                              "Sequential: layer 0 is a list, not a module or a function"),
+    "an array and no list": (lambda: tg.concatenate(np.ones(2), np.ones(2)), TypeError, "concatenate: xs is one ndarray; give a list of them: concatenate([x, y])"),
+    "a Tensor and no list": (lambda: tg.stack(tg.tensor(ones(2))), TypeError, "stack: xs is one Tensor; give a list of them: stack([x, y])"),
+    "an empty list": (lambda: tg.stack([]), ValueError, "stack: the list is empty"),
+    "gradcheck of no list": (lambda: tg.gradcheck(tg.exp, np.ones(2)), TypeError, "gradcheck: inputs is one ndarray; give a list of them: gradcheck(exp, [x])"),
+    "images of bytes into linear": (lambda: nn.Linear(2, 1)(np.ones((3, 2), np.uint8)), TypeError,
+                                    "linear: x (3, 2) is uint8; convert it, images to [0, 1]: x.astype(np.float32) / 255"),
+    "a shape in two arguments": (lambda: tg.uniform(4, 1), TypeError, "uniform: like is a int, not an array or a Tensor; a shape of several axes is one tuple: "
+                                 "uniform((4, 1))"),
+    "PyTorch's dim": (lambda: tg.tensor(ones(2)).sum(dim=0), TypeError, "sum() got an unexpected keyword argument 'dim'"),
+    "== a number": (lambda: tg.tensor(ones(2)) == 1.0, TypeError, "a Tensor is not compared with == to a float: compare the values, x.data == ..."),
+    "== an array": (lambda: np.ones(2) == tg.tensor(ones(2)), TypeError, "a Tensor is not compared with == to a ndarray"),
+    "a parameter in place": (lambda: in_place(tg.tensor(ones(2), requires_grad=True)), TypeError, "x -= ... makes a new Tensor, and a parameter (a leaf that "
+                             "requires a gradient) would stay as it was"),
+    "a Tensor for a Parameter": (lambda: setattr(nn.Linear(2, 1), "weight", tg.tensor(ones(1, 2))), TypeError,
+                                 "Linear.weight is a Parameter, and a plain Tensor in its place would not learn"),
+    "primitive without VJPs": (lambda: tg.autograd.primitive(tg.exp)(ones(2)), TypeError, "primitive: write @primitive(vjp, ...) above the function"),
     # empty batches
     "mean of nothing": (lambda: ones(0, 3).mean(), ValueError,
                         "mean: there is no element over axis None of shape (0, 3); give it a non-empty batch"),

@@ -1,10 +1,11 @@
 """tinygen.progress: what the line says, on a terminal and elsewhere."""
 import io
 
+import numpy as np
 import pytest
 
 from tinygen import progress as module
-from tinygen.progress import Progress, duration, number
+from tinygen.progress import Progress, column, duration, number
 
 
 class Terminal(io.StringIO):
@@ -112,6 +113,18 @@ def test_numbers_that_do_not_fit_the_width_are_left_out_and_the_time_left_stays(
     assert len(progress.text(12)) == 12
 
 
+@pytest.mark.parametrize("columns, end", [(200, "50.0 images/s  0:06 left"), (75, "50.0 images/s"), (60, "kl 6.314"), (20, "kl 6.314")])
+def test_a_kept_line_loses_the_time_left_then_the_rate_and_never_a_number(clock, monkeypatch, columns, end):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    progress = Progress(400, "epoch 1/4", stream=stream)
+    clock.now += 2
+    progress.update(100, loss=154.23, reconstruction=148.2)
+    progress.keep(kl=6.314)
+    line = stream.getvalue().split("\x1b[K")[-1]
+    assert line.startswith("epoch 1/4  loss 154.2  reconstruction 148.2  kl 6.314") and line.endswith(end + "\n") and line.count("\n") == 1
+
+
 def test_a_line_said_in_between_does_not_tear_the_progress_line(clock):
     stream = Terminal()
     progress = Progress(10, "work", stream=stream)
@@ -122,7 +135,7 @@ def test_a_line_said_in_between_does_not_tear_the_progress_line(clock):
 
 
 @pytest.mark.parametrize("value, text", [
-    (0.0, "0.000"), (1.0, "1.000"), (-12.345, "-12.35"), (154.23, "154.2"), (2345.6, "2346"), (12_000, "12,000"), (7, "7"),
+    (0.0, "0.000"), (1.0, "1.000"), (-12.345, "-12.35"), (154.23, "154.2"), (2345.6, "2346"), (12_000, "12,000"), (7, "7"), (np.int64(7), "7"),
     (0.6931, "0.693"), (0.012345, "0.0123"), (0.00149, "0.00149"), (1.23e-5, "1.23e-05"), (2.5e7, "2.5e+07"), (float("nan"), "nan"), (float("inf"), "inf")])
 def test_numbers_for_people(value, text):
     assert number(value) == text
@@ -131,3 +144,12 @@ def test_numbers_for_people(value, text):
 @pytest.mark.parametrize("seconds, text", [(0, "0:00"), (59.6, "1:00"), (62, "1:02"), (3600, "1:00:00"), (86399, "23:59:59")])
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("values, texts", [
+    ([652824.3, 1.3e6], ["652,824", "1,300,000"]), ([0.102, 0.098], ["0.102", "0.098"]), ([1228.2, 441.3], ["1,228", "441"]),
+    ([10.0, 9, 0.0], ["10", "9", "0"]), ([0.5, 2.0, 0.0], ["0.500", "2.000", "0"]), ([154.23, 6.314], ["154.2", "6.3"]),
+    ([42.3, 7.12e-4], ["42.3000", "0.0007"]), ([0.496, 4.9e-32], ["4.96e-01", "4.90e-32"]), ([0.0, 1e-9], ["0", "1.00e-09"]),
+    ([-1.5, float("nan"), float("inf")], ["-1.500", "nan", "inf"]), ([float("nan")], ["nan"]), ([], [])])
+def test_the_numbers_of_a_column_have_one_format(values, texts):
+    assert column(values) == texts

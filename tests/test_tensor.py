@@ -27,7 +27,7 @@ def slopes(output, *inputs):
     lambda x: tg.concatenate([x, tg.tensor(np.ones(2))]), lambda x: tg.where(np.array([True, False]), x, np.zeros(2)),
     lambda x: x * np.arange(2)], ids=["tensor", "scalar", "array", "matmul", "concatenate", "where", "integers"])
 def test_float32_and_float64_do_not_mix(mix):
-    with pytest.raises(TypeError, match=r": inputs of different float types .*convert one: x.to\(np.float32\), or float\(c\)"):
+    with pytest.raises(TypeError, match=r": inputs of different types .*convert one: x.to\(np.float32\), for an array x.astype\(np.float32\), or float\(c\)"):
         mix(leaf(1.0, 2.0, dtype=np.float32))
 
 
@@ -195,3 +195,12 @@ def test_gradients_left_by_backward_share_no_memory():
 
 def test_float_of_one_element_of_any_shape():
     assert float(tg.tensor(np.array([[2.5]]))) == 2.5
+
+
+def test_tensors_are_keys_and_a_value_on_the_way_may_be_added_to():
+    x, y = leaf(1.0), leaf(1.0)
+    assert x == x and x != y and x in {x: 1} and (x == None) is False                   # noqa: E711
+    z = x * 2.0
+    z += 1.0
+    z *= y
+    assert float(z) == 3 and slopes(z, x, y) == [[2], [3]]

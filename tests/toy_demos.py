@@ -59,7 +59,7 @@ def few_images_and_a_judge_that_guesses(monkeypatch):
     """80 images of each split, a classifier with random weights wherever a demo asks for one, and no PyTorch."""
     few = lambda name, split="train": tuple(part[:80] for part in load(name, split))
     monkeypatch.setattr(tg.data, "load", few)
-    monkeypatch.setattr(benchmark, "peers", lambda device: [benchmark.frameworks.Tinygen(device)])
+    monkeypatch.setattr(benchmark, "peers", lambda device, tf32: ([benchmark.frameworks.Tinygen(device, tf32)], "PyTorch is left out"))
     monkeypatch.setattr(benchmark, "sgemm_rate", lambda: 100.0)
     judge = Judge("mnist-mini", Classifier().eval(), 0.1, 80)
     for name in FLAGS:

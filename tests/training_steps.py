@@ -1,6 +1,6 @@
-"""One training step of every model family, small, for any device: FAMILIES[name](device, optimizer) -> (modules, step).
+"""One training step of every model family, small, for any device: FAMILIES[name](device, optimizer, dtype) -> (modules, step).
 
-step() does what a training loop does with one batch, and returns the losses as they are: nothing is read from the device.
+dtype is that of weights, data and draws: np.float32 unless told otherwise. step() does what a training loop does with one batch, and returns the losses as they are: nothing is read from the device.
 """
 import numpy as np
 
@@ -24,16 +24,16 @@ from tinygen.models.vae import ConditionalVAE, ConvVAE, DenseVAE, GaussianVAE
 rng = np.random.default_rng(0)
 ROWS = rng.random((6, 784), dtype=np.float32)
 DIGITS = ROWS.reshape(6, 1, 28, 28) * 2 - 1
-PHOTOS = rng.random((3, 3, 32, 32), dtype=np.float32)
+PHOTOS = rng.random((6, 3, 32, 32), dtype=np.float32)          # batch norm over 3 of them would be chaotic: 1e-13 becomes 1e-3 in twenty steps
 POINTS = rng.standard_normal((8, 2), dtype=np.float32)
 LABELS = np.array([3, 1, 0, 9, 1, 7])
 
 
 def variational(make, x, loss=None, labels=None):
     """A VAE on one batch, with -ELBO or loss(model, x)."""
-    def build(device, optimizer):
-        model = make().to(device)
-        batch, opt = to(x, device), optimizer(model.parameters())
+    def build(device, optimizer, dtype=np.float32):
+        model = make().to(dtype).to(device)
+        batch, opt = to(x.astype(dtype), device), optimizer(model.parameters())
 
         def step():
             if loss is None:
@@ -55,10 +55,10 @@ def info(model, x):
 
 def adversarial(make, x, loss="non-saturating", labels=None, z_dim=None):
     """A GAN on one batch: one update of the discriminator, one of the generator, one of its average."""
-    def build(device, optimizer):
+    def build(device, optimizer, dtype=np.float32):
         discriminator, generator, draw = make()
-        discriminator.to(device), generator.to(device)
-        pair, batch, given = LOSSES[loss], to(x, device), () if labels is None else (labels,)
+        discriminator.to(dtype).to(device), generator.to(dtype).to(device)
+        pair, batch, given = LOSSES[loss], to(x.astype(dtype), device), () if labels is None else (labels,)
         d_optimizer, g_optimizer = optimizer(discriminator.parameters()), optimizer(generator.parameters())
         average = nn.ExponentialMovingAverage(generator)
 
@@ -99,10 +99,10 @@ def conditional():
             lambda n, **like: tg.standard_normal((n, 8), **like))
 
 
-def vae_with_adversary(device, optimizer):
+def vae_with_adversary(device, optimizer, dtype=np.float32):
     """VAE-GAN of sheet 004: three losses on one graph."""
-    model = VAEGAN().to(device)
-    batch = to(PHOTOS, device)
+    model = VAEGAN().to(dtype).to(device)
+    batch = to(PHOTOS.astype(dtype), device)
     optimizers = [optimizer(part.parameters()) for part in (model.vae.encoder, model.vae.decoder, model.discriminator)]
 
     def step():

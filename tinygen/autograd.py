@@ -39,7 +39,8 @@ _recording = True
 class Tensor:
     """An array that remembers how it was computed, so that `grad` can differentiate it.
 
-    `data` is the array, `requires_grad` says whether gradients flow through, `grad` is where `backward()` leaves them.
+    `data` is the array, `requires_grad` says whether gradients flow through, `grad` is where `backward()` leaves them. Who changes
+    `data` in place by hand changes it in the graphs that used it, too.
     """
 
     op = None                     # the operation that made it; None for a leaf
@@ -159,6 +160,8 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False, along=None, cud
            order of their memory); `cuda` = {i: kernel} does VJP i there, in the array walk, in one launch
     """
     def declare(forward):
+        if not inspect.isfunction(forward):
+            raise TypeError("primitive: write @primitive(vjp, ...) above the function, with one VJP an input, in parentheses")
         parameters = inspect.signature(forward).parameters.values()
         keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
@@ -308,14 +311,18 @@ def _input_gradients(t, gy, leads, create_graph):
     if op.joint:
         gradients = op.joint([i in edges for i in range(len(xs))], gy, y, *xs, **static)
     for i in edges:
-        if op.joint:
-            gx = gradients[i]
-        elif op.each:
-            gx = op.each(i, gy, y, *xs, **static)
-        elif op.along is None or create_graph or type(gy) is np.ndarray or xp(gy) is np:
-            gx = op.vjps[i](gy, y, *xs, **static)
-        else:
-            gx = op.along(op.cuda.get(i, op.vjps[i]), gy, y, *xs, **static)
+        try:
+            if op.joint:
+                gx = gradients[i]
+            elif op.each:
+                gx = op.each(i, gy, y, *xs, **static)
+            elif op.along is None or create_graph or type(gy) is np.ndarray or xp(gy) is np:
+                gx = op.vjps[i](gy, y, *xs, **static)
+            else:
+                gx = op.along(op.cuda.get(i, op.vjps[i]), gy, y, *xs, **static)
+        except TypeError as error:
+            diagnosis.name_the_numpy_function(error, op.__name__, i)
+            raise
         x = t.inputs[i].data
         if gx.shape != x.shape:
             if op.fit is None:

@@ -81,8 +81,17 @@ def module_of(device):
         raise ValueError('device "cuda" needs CuPy, which is not installed: pip install ".[cuda]" in the folder of tinygen, '
                          'or use device "cpu"') from None
     if not cupy.cuda.is_available():
-        raise ValueError('device "cuda": CuPy is installed but finds no GPU or driver; use device "cpu"')
+        raise ValueError(f'device "cuda": CuPy is installed but finds no GPU or driver ({_no_gpu(cupy)}); if the driver is older than '
+                         'CUDA 13, pip uninstall cupy-cuda13x, then pip install ".[cuda12]" in the folder of tinygen; or use device "cpu"')
     return cupy
+
+
+def _no_gpu(cupy):
+    """What CUDA says when it is asked for GPUs; cupy.cuda.is_available() keeps that to itself."""
+    try:
+        return f"it counts {cupy.cuda.runtime.getDeviceCount()} of them"
+    except Exception as error:                              # of CUDA, or of a library that is not there
+        return " ".join(str(error).split()) or type(error).__name__
 
 
 def to(a, device):
@@ -161,13 +170,21 @@ def set_rng_state(state):
 _default_like = np.empty(0, np.float32)
 
 
+def _check_like(function, shape, like):
+    if not hasattr(like, "dtype"):
+        raise TypeError(f"{function}: like is a {type(like).__name__}, not an array or a Tensor; a shape of several axes is one tuple: "
+                        f"{function}(({shape}, {like}))")
+
+
 def standard_normal(shape, like=_default_like):
     """An array of independent N(0, 1) draws with the dtype and device of `like` (an array or a Tensor)."""
+    _check_like("standard_normal", shape, like)
     return generator(device_of(like)).standard_normal(shape, dtype=like.dtype)
 
 
 def uniform(shape, like=_default_like, low=0.0, high=1.0):
     """An array of independent U[low, high) draws with the dtype and device of `like` (an array or a Tensor)."""
+    _check_like("uniform", shape, like)
     low, high = float(low), float(high)
     return low + (high - low) * generator(device_of(like)).random(shape, dtype=like.dtype)
 
@@ -310,8 +327,14 @@ def scratch(size, dtype, name):
     return buffer[:size]
 
 
-def machine():
-    """What the results of a run may depend on: versions, platform, threads and the kind of core the BLAS was built for."""
+def machine(device="cpu"):
+    """What the results of a run may depend on: versions, platform, threads, the kind of core the BLAS was built for, and on "cuda"
+    the version of CuPy and the name of the GPU."""
     corename = _blas_function("openblas_get_corename", ctypes.c_char_p)
-    return {"python": sys.version.split()[0], "numpy": np.__version__, "platform": sys.platform, "threads": _threads,
-            "blas_core": corename().decode() if corename else "unknown"}
+    facts = {"python": sys.version.split()[0], "numpy": np.__version__, "platform": sys.platform, "threads": _threads,
+             "blas_core": corename().decode() if corename else "unknown"}
+    if device == "cuda":
+        cupy = module_of(device)
+        properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+        facts |= {"cupy": cupy.__version__, "gpu": properties["name"].decode()}
+    return facts

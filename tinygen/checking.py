@@ -27,6 +27,8 @@ def gradcheck(f, inputs, order=2, *, full=False, rtol=1e-5, atol=1e-7, seed=0):
     and the received number; KinkError where f has no derivative; ValueError where f is not deterministic or not finite.
     """
     name = getattr(f, "__name__", type(f).__name__)
+    if hasattr(inputs, "dtype"):
+        raise TypeError(f"gradcheck: inputs is one {type(inputs).__name__}; give a list of them: gradcheck({name}, [x])")
     xs = [np.array(host(x.data) if isinstance(x, Tensor) else x, np.float64) for x in inputs]
     if order < 1 or not xs:
         raise ValueError(f"gradcheck: order {order} and {len(xs)} inputs; both must be at least 1")
@@ -134,5 +136,7 @@ def _element_by_element(name, where, x, received, slope_along, wrong, rtol, atol
         if not excess <= worst:
             worst, worst_index, expected = excess, index, slope.value
     if worst > 1 or wrong:
-        raise GradientError(f"{name}, {where}, index {worst_index}: expected {expected:.8g} (finite differences), received "
-                            f"{float(received[worst_index]):.8g}")
+        found = float(received[worst_index])
+        ratio = f"; received / expected = {found / expected:.6g}" if expected else ""
+        raise GradientError(f"{name}, {where}, index {worst_index}, value {x[worst_index]:.6g}: expected {expected:.8g} (finite differences), received "
+                            f"{found:.8g}, both for a random incoming gradient{ratio}")

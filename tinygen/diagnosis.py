@@ -32,6 +32,13 @@ def refuse_two_devices(name, arrays, error=None):
                         'or tinygen.backend.to(array, "cuda") for an array') from error
 
 
+def name_the_numpy_function(error, name, i):
+    """Raise TypeError for the VJP of input `i` of operation `name`, if `error` is NumPy's word for a Tensor among its arguments."""
+    if "does not support ufuncs" in str(error):
+        raise TypeError(f"{name}: the VJP of input {i} calls a NumPy function on a Tensor; write it with tinygen's functions, which take both, so "
+                        "that it can be differentiated again") from error
+
+
 def refuse_the_batch(error, name, arrays):
     """Raise MemoryError for operation `name`, with the shapes and the size of the batch; at once where `error` names them already."""
     if "smaller batch size" in str(error):
@@ -50,8 +57,8 @@ def refuse_mixed_types(name, inputs, y):
     given = {str(x.dtype) for x in inputs if hasattr(x, "requires_grad") and x.dtype.kind == "f"}
     if y.dtype.kind == "f" and given - {str(y.dtype)} or len(given) > 1:
         described = ", ".join(f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs)
-        raise TypeError(f"{name}: inputs of different float types ({described}) would change the type of a Tensor; convert "
-                        "one: x.to(np.float32), or float(c) for a constant")
+        raise TypeError(f"{name}: inputs of different types ({described}) would change the type of a Tensor; "
+                        "convert one: x.to(np.float32), for an array x.astype(np.float32), or float(c) for a constant")
 
 
 def checked_request(output, inputs, grad_output):

@@ -166,7 +166,7 @@ def _check_gaussian(function, name, z, **others):
     _check_shapes(function, name, z, **others)
     for other, value in others.items():
         if "sigma_square" in other and xp(ops.as_array(value)) is np:             # on a GPU every step would wait for the answer
-            lowest = value if isinstance(value, numbers.Real) else ops.as_array(value).min(initial=np.inf)
+            lowest = value if isinstance(value, numbers.Real) else ops.as_array(value).min() if np.size(ops.as_array(value)) else np.inf
             if not lowest > 0:
                 raise ValueError(f"{function}: {other} reaches {float(lowest):g}; a variance is positive (a network gives its logarithm: "
                                  "exp(logvar))")

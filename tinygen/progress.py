@@ -1,8 +1,10 @@
 """A progress line for any work longer than a moment: how far, the numbers that matter, the rate and the time left."""
+import math
 import os
 import shutil
 import sys
 import time
+from numbers import Integral
 
 
 class Progress:
@@ -61,10 +63,14 @@ class Progress:
         self._last = time.monotonic()
 
     def keep(self, **numbers):
-        """Print the line as it stands, for good: the record of an epoch."""
+        """Print the line as it stands, for good: the record of an epoch. All of its numbers stay: where the terminal is too narrow, the time
+        left goes first, then the rate; a line that is still too long wraps."""
         self.numbers.update(numbers)
         self._erase()
-        self._write(self.text(self._width() if self._terminal else None) + "\n")
+        head, middle, tail = self._pieces()
+        while tail and self._terminal and len("  ".join(head + middle + tail)) > self._width():
+            tail.pop()
+        self._write("  ".join(head + middle + tail) + "\n")
 
     def say(self, text):
         """Print `text` on a line of its own, without tearing the progress line."""
@@ -77,6 +83,13 @@ class Progress:
 
     def text(self, width=None):
         """The line itself; `width` characters at most: numbers that do not fit are left out, the last ones first."""
+        head, middle, tail = self._pieces()
+        while middle and width is not None and len("  ".join(head + middle + tail)) > width:
+            middle.pop()
+        return "  ".join(head + middle + tail)[:width]
+
+    def _pieces(self):
+        """(label and share done, the numbers, rate and time left), each a list of texts."""
         head, tail = [self.label] if self.label else [], []
         if self.total and not self.numbers:
             head.append(f"{min(self.done / self.total, 1):.0%}")
@@ -86,10 +99,7 @@ class Progress:
             tail.append(f"{rate:,.{0 if rate >= 100 else 1}f} {self.unit}/s")
             if self.total and self.done < self.total:
                 tail.append(f"{duration((self.total - self.done) * self.seconds / new)} left")
-        middle = [f"{name.replace('_', ' ')} {number(value)}" for name, value in self.numbers.items()]
-        while middle and width is not None and len("  ".join(head + middle + tail)) > width:
-            middle.pop()
-        return "  ".join(head + middle + tail)[:width]
+        return head, [f"{name.replace('_', ' ')} {number(value)}" for name, value in self.numbers.items()], tail
 
     def _width(self):
         return shutil.get_terminal_size().columns - 1       # a full line would wrap and could not be redrawn
@@ -110,14 +120,34 @@ class Progress:
 
 
 def number(value):
-    """A number as a person wants to read it: three or four significant digits, no exponent where it can be helped."""
-    if isinstance(value, int):
+    """A number as a person wants to read it: three or four significant digits, no exponent where it can be helped; whole numbers (int) whole."""
+    if isinstance(value, Integral):
         return f"{value:,}"
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.3g}"
-    decimals = 3 if not size < 0.1 or size == 0 else 4 if size >= 0.01 else 5
-    return f"{value:.{0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else decimals}f}"
+    return f"{value:.{_decimals(size)}f}"
+
+
+def column(values):
+    """Numbers that stand in one column, [text, ...], in one format: whole where all are whole, else as many decimals as the largest and the
+    smallest need; with exponents where these lie so far apart that the smallest would show as 0. An exact 0 is 0."""
+    values = [value if isinstance(value, Integral) else float(value) for value in values]
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
+    if not sizes:
+        return [number(value) if value else "0" for value in values]
+    low, high = min(sizes), max(sizes)
+    if high < 1e9 and all(value == int(value) for value in values if math.isfinite(value)):
+        return [f"{value:,.0f}" for value in values]
+    room = max(0, 5 - math.floor(math.log10(high)))             # decimals that leave the largest six digits
+    decimals = min(max(_decimals(high), 1 - math.floor(math.log10(low))), room)
+    form = f",.{decimals}f" if 1e-3 <= high < 1e9 and low >= 0.5 * 10 ** -decimals else ".2e"
+    return [format(value, form) if value else "0" for value in values]
+
+
+def _decimals(size):
+    """How many decimals make three or four significant digits of a number of this size."""
+    return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3 if not size < 0.1 or size == 0 else 4 if size >= 0.01 else 5
 
 
 def duration(seconds):

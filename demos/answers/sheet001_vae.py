@@ -135,7 +135,8 @@ def two_estimators():
 def no_encoder():
     """With q(z|x) = N(0, I) for every x the KL is zero, but z says nothing of x. The decoder then maximises E_x E_z
     log p(x|z) with z independent of x: by Jensen its best answer is the mean image for every z, and nothing is
-    generated but that. Equality of KL and 0 is no virtue."""
+    generated but that. Equality of KL and 0 is no virtue. The sheet's solution, "to better represent organization of z
+    space irregularity", says neither what goes wrong without an encoder nor that z then carries no information."""
     images = np.array([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [1, 0, 1, 0, 1, 0]])
     mean = images.mean(axis=0)
     entropy = -(mean * np.log(mean) + (1 - mean) * np.log(1 - mean)).sum()

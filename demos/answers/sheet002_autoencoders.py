@@ -25,35 +25,41 @@ def no_identity():
     encoder's Jacobian (or weight decay). Left alone, an overcomplete linear autoencoder does learn the identity: W2
     W1 = I, zero error, nothing about the data. Bottleneck k: the best it can do is PCA's error, so it must find the
     directions in which the data vary: useful for compression. Noise: it must project back towards the data, so it
-    learns where the data are. Each rebuilds data better than what lies elsewhere."""
+    learns where the data are. Sparsity: few units may answer to each point, so they are spent on the directions of
+    large variance. Each rebuilds data better than what lies elsewhere. Too strong a penalty is no answer either: it
+    kills the code, and 0 is rebuilt from everything; that data are still rebuilt has to be looked at too."""
     rng = np.random.default_rng(0)
     spectrum = np.array([3.0, 2.0, 1.0, 0.5, 0.2, 0.1])
     x = rng.standard_normal((400, 6)) * spectrum @ np.linalg.qr(rng.standard_normal((6, 6)))[0]
     x -= x.mean(axis=0)
 
     def fitted(width, noise=0.0, sparsity=0.0):
-        """W2 W1 of a linear autoencoder 6 -> width -> 6 at its optimum; noise enters in expectation."""
+        """W2 W1 of a linear autoencoder 6 -> width -> 6, by L-BFGS; noise enters in expectation. With sparsity the loss has many minima, and
+        it stops near one. |c| is rounded off there: L-BFGS stalls at the kink of the true one, with W2 W1 = 0."""
         def loss(first, second):
-            through = first @ second
+            through, code = first @ second, x @ first
             error = ((x @ through - x) ** 2).sum() * (1.0 / len(x)) + (through ** 2).sum() * noise ** 2
-            return error + (tg.abs(x @ first).sum() + 0.1 * (second ** 2).sum()) * (sparsity / len(x))
-        _, (first, second) = minimise(loss, rng.standard_normal((6, width)) * 0.3, rng.standard_normal((width, 6)) * 0.3)
+            return error + (tg.sqrt(code * code + 1e-4).sum() + 0.1 * (second ** 2).sum()) * (sparsity / len(x))
+        _, (first, second) = minimise(loss, rng.standard_normal((6, width)) * 0.3, rng.standard_normal((width, 6)) * 0.3, iterations=1000)
         return first @ second
 
     error = lambda through: ((x @ through - x) ** 2).sum() / len(x)
     yield check("no constraint, width 10: ||W2 W1 - I||", np.linalg.norm(fitted(10) - np.eye(6)), 0, 1e-3)
     eigenvalues = np.linalg.eigvalsh(x.T @ x / len(x))[::-1]
-    for width in (2, 4):
-        yield check(f"bottleneck {width}: squared error, against PCA's (the sum of the left out eigenvalues)", error(fitted(width)),
+    narrow = {width: fitted(width) for width in (2, 4)}
+    for width, through in narrow.items():
+        yield check(f"bottleneck {width}: squared error, against PCA's (the sum of the left out eigenvalues)", error(through),
                     eigenvalues[width:].sum(), 1e-5)
     noisy = fitted(10, noise=1.0)
     yield check("noise of variance 1, width 10: gains along the principal axes, against l / (l + 1)",
                 np.sort(np.linalg.eigvals(noisy).real)[::-1], eigenvalues / (eigenvalues + 1), 1e-3)
-    sparse = fitted(10, sparsity=20.0)
+    sparse = fitted(10, sparsity=2.0)
     yield less("sparsity, width 10: 1 is below ||W2 W1 - I||", 1.0, np.linalg.norm(sparse - np.eye(6)))
     elsewhere = rng.standard_normal(x.shape)
     elsewhere *= np.linalg.norm(x, axis=1, keepdims=True) / np.linalg.norm(elsewhere, axis=1, keepdims=True)
-    for name, through in (("bottleneck 2", fitted(2)), ("noise", noisy), ("sparsity", sparse)):
+    for name, through in (("bottleneck 2", narrow[2]), ("noise", noisy), ("sparsity", sparse)):
+        yield less(f"{name}: squared error on data, against half their energy (W2 W1 = 0 would leave all of it)", error(through),
+                   error(np.zeros((6, 6))) / 2)
         yield less(f"{name}: squared error on data, against points of the same lengths in random directions", error(through),
                    ((elsewhere @ through - elsewhere) ** 2).sum() / len(x))
 

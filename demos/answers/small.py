@@ -149,9 +149,9 @@ class SmallDiscriminator(nn.Module):
 
 
 @functools.cache
-def image_gan(conditional=False, name="fashion-mini", count=3000, steps=1000, batch=64, z_dim=32, loss="non-saturating"):
+def image_gan(conditional=False, name="fashion-mini", count=3000, steps=1000, batch=64, z_dim=32, loss="non-saturating", d_rate=1.0, g_steps=1):
     """A GAN z-128-256-784 against `SmallDiscriminator` on a bundled data set; samples are those of the averaged generator. `conditional`
-    tells both the label, the generator as a one-hot beside z."""
+    tells both the label, the generator as a one-hot beside z. `d_rate`: D's learning rate over G's; `g_steps` of G for each of D's `steps`."""
     tg.manual_seed(0)
     rng = np.random.default_rng(0)
     x, labels = images(name, count)
@@ -160,7 +160,7 @@ def image_gan(conditional=False, name="fashion-mini", count=3000, steps=1000, ba
                               nn.Linear(256, 784), nn.Tanh())
     critic, average = SmallDiscriminator(10 * conditional), nn.ExponentialMovingAverage(generator, 0.99)
     pair = gan_losses.LOSSES[loss]
-    g_optimizer, d_optimizer = (tg.optim.Adam(net.parameters(), 5e-4, betas=(0.5, 0.999)) for net in (generator, critic))
+    g_optimizer, d_optimizer = (tg.optim.Adam(net.parameters(), lr, betas=(0.5, 0.999)) for net, lr in ((generator, 5e-4), (critic, 5e-4 * d_rate)))
 
     def draw(net, asked):
         z = tg.standard_normal((len(asked), z_dim))
@@ -179,9 +179,10 @@ def image_gan(conditional=False, name="fashion-mini", count=3000, steps=1000, ba
         d_loss = pair.discriminator(critic(tg.tensor(x[chosen]), labels[chosen]), critic(fake, asked))
         d_optimizer.minimize(d_loss)
         d_losses.append(d_loss.item())
-        asked = rng.integers(0, 10, batch)
-        g_optimizer.minimize(pair.generator(critic(draw(generator, asked), asked)))
-        average.update()
+        for _ in range(g_steps):
+            asked = rng.integers(0, 10, batch)
+            g_optimizer.minimize(pair.generator(critic(draw(generator, asked), asked)))
+            average.update()
     return ImageGAN(before, samples(), np.arange(500) % 10 if conditional else None, np.array(d_losses))
 
 

@@ -12,6 +12,7 @@ import tinygen as tg
 from demos.command_line import find
 
 _folder = Path("runs")
+TOLD = ("data", "epochs", "steps", "images", "latent", "beta")       # settings of a finished run that its line names, where it has them
 _small = {}          # {(demo, settings): (Trained, its temporary folder)}: each small run is made once a process
 
 
@@ -45,14 +46,14 @@ def trained(demo, small, **wanted):
         tg.manual_seed(0)
         described = ", ".join(f"{name} = {value}" for name, value in settings.items())
         origin = f"there is no finished run of {demo} below {_folder}/, so it was run small here: {described}"
-        _small[key] = _read(Path(keeper.name), True, origin), keeper
+        _small[key] = _read(Path(keeper.name), origin), keeper
     return _small[key][0]
 
 
 def latest(demo, **wanted):
     """The newest finished run of `demo` whose settings are `wanted`, as `Trained`, or None."""
     folders = [path.parent for path in _folder.glob("*/results.json") if _made_by(path.parent, demo)]
-    runs = [_read(folder, False, f"from the finished run {folder}") for folder in folders]
+    runs = [_read(folder) for folder in folders]
     runs = [run for run in runs if all(run.settings.get(name) == value for name, value in wanted.items())]
     return max(runs, key=lambda run: (run.folder / "results.json").stat().st_mtime, default=None)
 
@@ -85,6 +86,10 @@ def _made_by(folder, demo):
     return words[:4] == ["python", "-m", "demos", demo]
 
 
-def _read(folder, small, origin):
+def _read(folder, small_origin=None):
+    """The run in `folder`; `small_origin` says how it was made where it was made here."""
     settings, results = (json.loads((folder / name).read_text()) for name in ("config.json", "results.json"))
-    return Trained(folder, settings["settings"], results, small, origin)
+    settings = settings["settings"]
+    told = ", ".join(f"{name} {settings[name]}" for name in TOLD if settings.get(name) is not None)
+    origin = small_origin or f"from the finished run {folder}" + (f" ({told})" if told else "")
+    return Trained(folder, settings, results, small_origin is not None, origin)

@@ -2,49 +2,40 @@
 
 The frameworks, tinygen and PyTorch (where it can be imported), take turns, each with its default settings, and the ratio of
 the median times of a step is printed, with what share of this machine's own sgemm rate (4096 x 4096 float32, the same process
-and threads, best of five) the step reaches. Run it on an otherwise idle machine: ratios suffer from neighbours too.
+and threads, best of five) the step reaches. On a GPU both compute in float32, or both with TF32 (--tf32); PyTorch alone would take
+TF32 for its convolutions. Run it on an otherwise idle machine: ratios suffer from neighbours too.
 """
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 
 from .frameworks import geometric_mean, peers
 from .kernels import convolutions, engine_cost, gflop_of, sgemm_rate
+from .memory import measure_apart
 from .networks import NETWORKS, PENALIZED
 
 TURN, PAUSE = 8, 0.2      # steps of one framework in a row; seconds before them
-MEMORY_PROGRAM = """
-import json, sys
-from demos.benchmark import frameworks, networks
-f = getattr(frameworks, sys.argv[1])()
-def status(key):
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key)) / 1024
-before = status("VmRSS")
-step = networks.NETWORKS[sys.argv[2]](f)
-for _ in range(3):
-    step()
-print(json.dumps(status("VmHWM") - before))
-"""
 
 
-def main(*, networks="all", steps=20, kernels=True, memory=False, device="cpu"):
+def main(*, networks="all", steps=20, kernels=True, memory=False, device="cpu", tf32=False):
     """Time the training steps of the sheets' networks and print the tables.
 
     networks: "all", or a part of a network's name: vae, gan, critic, ...
     steps: timed steps a network and framework
     kernels: also time the convolution kernels and the engine
-    memory: also measure the peak memory of each step, each in a process of its own (Linux)
+    memory: also measure the peak memory of each step, each in a process of its own: the process's own (Linux), or on a GPU the GPU's
+    tf32: on a GPU, let both frameworks take the TF32 units, which keep 10 bits of the factors' mantissas
     """
     import tinygen as tg
-    frameworks = peers(device)
+    tg.backend.module_of(device)                            # an unknown device, or one that cannot be had, ends it here
+    if tf32 and device != "cuda":
+        raise ValueError(f'benchmark: --tf32 is for device "cuda"; on {device!r} everything is float32')
+    frameworks, left_out = peers(device, tf32)
     rate = sgemm_rate() if device == "cpu" else None
-    facts = tg.backend.machine()
+    facts = tg.backend.machine(device)
     print(f"{facts['threads']} threads, NumPy {facts['numpy']}, BLAS core {facts['blas_core']}"
-          + (f", sgemm {rate:.0f} GFLOP/s" if rate else f", device {device}")
-          + ("" if len(frameworks) > 1 else "; PyTorch is not installed, so there are no ratios"))
+          + (f", sgemm {rate:.0f} GFLOP/s" if rate else f", device {device}: {facts['gpu']}, CuPy {facts['cupy']}, "
+             + ("float32 with TF32 products and convolutions" if tf32 else "float32, no TF32"))
+          + (f"; {left_out}, so there are no ratios" if left_out else ""))
     chosen = {name: build for name, build in NETWORKS.items() if networks == "all" or networks.lower() in name.lower()}
     if not chosen:
         raise ValueError(f"benchmark: no network's name contains {networks!r}; the networks are {', '.join(NETWORKS)}")
@@ -52,7 +43,7 @@ def main(*, networks="all", steps=20, kernels=True, memory=False, device="cpu"):
     if networks == "all":
         _print_penalties(frameworks, steps)
     if memory:
-        _print_memory(chosen, frameworks)
+        _print_memory(chosen, frameworks, device, tf32)
     if kernels and device == "cpu":
         _print_kernels(rate)
     return ratios
@@ -105,11 +96,11 @@ def _print_penalties(frameworks, steps):
         print(f"{name:50}" + "".join(f"{a / b:12.2f}" for a, b in zip(with_it, without)), flush=True)
 
 
-def _print_memory(chosen, frameworks):
-    print(f"\n{'peak memory of a step':24}" + "".join(f"{f.name + ' MB':>14}" for f in frameworks))
+def _print_memory(chosen, frameworks, device, tf32):
+    heading = "peak memory of a step" if device == "cpu" else "device memory of a step"
+    print(f"\n{heading:24}" + "".join(f"{f.name + ' MB':>14}" for f in frameworks))
     for name in chosen:
-        peaks = [json.loads(subprocess.run([sys.executable, "-c", MEMORY_PROGRAM, type(f).__name__, name], check=True,
-                                           capture_output=True, text=True, env=os.environ).stdout) for f in frameworks]
+        peaks = [measure_apart(type(f).__name__, name, device, tf32) for f in frameworks]
         print(f"{name:24}" + "".join(f"{mb:14.0f}" for mb in peaks), flush=True)
 
 

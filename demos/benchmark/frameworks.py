@@ -3,14 +3,16 @@ import math
 
 
 class Tinygen:
-    """tinygen, on the CPU or a GPU."""
+    """tinygen, on the CPU or a GPU; there with TF32 products or without."""
 
     name = "tinygen"
 
-    def __init__(self, device="cpu"):
+    def __init__(self, device="cpu", tf32=False):
         import tinygen
         self.tg, self.nn, self.device = tinygen, tinygen.nn, device
         tinygen.manual_seed(0)
+        if device == "cuda":
+            tinygen.backend.allow_tf32(tf32)
 
     def module(self, module):
         """A module on the device."""
@@ -66,19 +68,24 @@ class Tinygen:
     def wait(self):
         """Return when the device has finished."""
         if self.device != "cpu":
-            import cupy
-            cupy.cuda.get_current_stream().synchronize()
+            self.tg.backend.module_of(self.device).cuda.get_current_stream().synchronize()
+
+    def device_memory(self):
+        """Bytes of the GPU that CuPy's memory pool holds, freed ones included: the pool gives none back, so this is its peak."""
+        return self.tg.backend.module_of(self.device).get_default_memory_pool().total_bytes()
 
 
 class PyTorch:
-    """PyTorch eager, with its default settings."""
+    """PyTorch eager, with its default settings, except that on a GPU TF32 is for products and convolutions alike, or for neither."""
 
     name = "PyTorch"
 
-    def __init__(self, device="cpu"):
+    def __init__(self, device="cpu", tf32=False):
         import torch
         self.torch, self.nn, self.device = torch, torch.nn, device
         torch.manual_seed(0)
+        if device == "cuda":
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
 
     def module(self, module):
         """A module on the device."""
@@ -145,15 +152,21 @@ class PyTorch:
         if self.device != "cpu":
             self.torch.cuda.synchronize()
 
+    def device_memory(self):
+        """Bytes of the GPU that tensors filled at most; what PyTorch's allocator holds besides is not in it."""
+        return self.torch.cuda.max_memory_allocated()
 
-def peers(device):
-    """tinygen, and PyTorch where it can be imported."""
-    found = [Tinygen(device)]
+
+def peers(device, tf32=False):
+    """(the frameworks that run on `device`: tinygen, and PyTorch where it can; why PyTorch is left out, "" where it is not)."""
     try:
-        found.append(PyTorch(device))
+        import torch
     except ImportError:
-        pass
-    return found
+        return [Tinygen(device, tf32)], "PyTorch is not installed"
+    if device == "cuda" and not torch.cuda.is_available():
+        why = "is built for the CPU alone" if torch.version.cuda is None else "finds no GPU"
+        return [Tinygen(device, tf32)], f"PyTorch {torch.__version__} {why}"
+    return [Tinygen(device, tf32), PyTorch(device, tf32)], ""
 
 
 def geometric_mean(ratios):

@@ -14,6 +14,7 @@ from tinygen.losses.gan import LOSSES
 from tinygen.progress import Progress
 from tinygen.training import Run
 
+from demos.sweeps import refuse_twice
 from demos.tables import print_table
 
 from . import critics, elbo, games, vanishing
@@ -35,6 +36,7 @@ def main(*, parts=PARTS, data: Literal["8-gaussians", "25-gaussians", "bimodal",
     draws: gradients in each cloud
     """
     settings = dict(locals())
+    refuse_twice("loss_lab", parts=parts)
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise ValueError(f"loss_lab: there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")

@@ -51,5 +51,5 @@ def figure(x, t, points, drawn):
     """The surface with the clouds, a panel for each estimator."""
     mu, sigma = np.linspace(-1.2, 2.2, 171), np.linspace(0.15, 1.75, 161)
     return figures.gradient_clouds(mu, sigma, surface(mu[None, :], sigma[:, None], x, t), {name: (points, cloud) for name, cloud in drawn.items()},
-                                   best=posterior(x, t), xlabel=r"$\mu$", ylabel=r"$\sigma$", label="ELBO (nats)",
+                                   best=posterior(x, t), best_name="exact posterior", xlabel=r"$\mu$", ylabel=r"$\sigma$", label="ELBO (nats)",
                                    title=f"One data point, x = {x:g}: the ELBO and {next(iter(drawn.values())).shape[1]} gradients of each estimator")

@@ -88,7 +88,8 @@ def strengths(games):
     """The mean push over the steps of the game, a line for each loss."""
     steps = np.array([moment.step for moment in next(iter(games.values()))])
     pushes = {name: np.array([moment.strength for moment in moments]) for name, moments in games.items()}
-    return figures.line_panels(steps, {"mean length of the push on a sample": pushes}, xlabel="step", logy=True)
+    return figures.line_panels(steps, {"mean length of the push on a sample": pushes}, xlabel="step", logy=True,
+                               title="How hard each loss pushes the samples, as the game goes on")
 
 
 def real_points(data, seed, count=2000):

@@ -92,7 +92,7 @@ def test_the_chosen_folder_comes_first(world, monkeypatch):
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match="load: there is no data set 'mnsit'; there are mnist, fashion-mnist, cifar-10, mnist-mini, fashion-mini"):
+    with pytest.raises(ValueError, match=r"load: there is no data set 'mnsit'; did you mean mnist\? There are mnist, fashion-mnist, cifar-10, mnist-mini, fashion-mini"):
         load("mnsit")
     with pytest.raises(ValueError, match="load: there is no split 'valid'; there are train and test"):
         load("mnist", "valid")

@@ -18,7 +18,7 @@ IDS = """
 003.1 003.2 003.3 004.1 004.2.I 004.2.II 004.2.III 004.3a 004.3b 004.3c 004.4a 004.4b
 """.split()
 # Written questions that train something on the way, and so take seconds.
-SECONDS = {"000.2b", "002.2.1", "002.2.2a", "002.2.2b", "002.2.2c", "002.3.1", "002.5.6", "002.5.7"}
+SECONDS = {"000.2b", "002.2.1", "002.2.2a", "002.2.2b", "002.2.2c", "002.5.6", "002.5.7"}
 
 
 def test_every_question_is_answered_and_in_order():
@@ -133,7 +133,18 @@ def test_a_finished_run_is_found_by_its_demo_and_its_settings(tmp_path):
     run = training.latest("gan", loss="lsgan")
     assert run.folder == tmp_path / "a" and not run.small and training.reported(run) == "modes 2"
     assert training.trained("gan", {}, loss="lsgan").results == {"modes": 2.0}
+    assert run.origin == f"from the finished run {tmp_path / 'a'} (data mnist)"
     assert training.latest("gan", loss="hinge") is None and training.latest("vae") is None
+
+
+def test_a_finished_run_is_named_with_how_long_and_on_what_it_was_trained(tmp_path):
+    finished(tmp_path / "a", "python -m demos cifar", {"data": "cifar-10", "epochs": 6, "images": 50_000, "beta": 0.1, "latent": 128, "lr": 1e-3,
+                                                       "seed": 0}, {"minutes": 1})
+    finished(tmp_path / "b", "python -m demos gan_2d", {"steps": 3000, "sigma": None, "beta": None}, {"modes": 2})
+    finished(tmp_path / "c", "python -m demos judge", {"lr": 1e-3}, {})
+    training.use_runs(tmp_path)
+    assert training.latest("cifar").origin.endswith("/a (data cifar-10, epochs 6, images 50000, latent 128, beta 0.1)")
+    assert training.latest("gan_2d", sigma=None).origin.endswith("/b (steps 3000)") and training.latest("judge").origin.endswith("/c")
 
 
 def test_without_a_finished_run_the_demo_is_run_small_once_and_quietly(tmp_path, capsys):
@@ -147,4 +158,5 @@ def test_without_a_finished_run_the_demo_is_run_small_once_and_quietly(tmp_path,
 def test_answers_point_to_the_demos_that_name_them():
     assert "python -m demos domain_mapping" in training.see_also("002.5.8")
     assert all(line.startswith("python -m demos ") for id in IDS for line in training.see_also(id))
+    assert any(line.startswith("python -m demos gan") and line.split()[3] == "gan" for line in training.see_also("002.5.2"))
     assert training.see_also("001.1g") == []

@@ -185,6 +185,7 @@ def test_flags_take_the_type_of_their_default(flags, name, value):
     (["--epoch", "3"], "unknown flag --epoch; did you mean --epochs?"),
     (["--learning-rate", "3"], "unknown flag --learning-rate; did you mean --learn-rate-decay?"),
     (["--zzz=1"], "unknown flag --zzz (--help"),
+    (["--foo", "1"], "unknown flag --foo (--help"),
     (["stray"], "unknown argument stray"),
     (["--lr"], "argument --lr: expected one argument")])
 def test_mistakes_are_told_with_the_remedy(flags, message):
@@ -204,6 +205,8 @@ def test_arguments_without_a_flag():
     assert chosen("p", "q", main=takes) == (["p", "q"], {"c": 1}) and chosen(main=takes) == ([], {"c": 1})
     with pytest.raises(UsageError, match="the following arguments are required: A"):
         chosen(main=needs)
+    assert make_parser(needs, "demo").format_usage() == "usage: demo A [B] [flags]\n"
+    assert make_parser(takes, "demo").format_usage() == "usage: demo [MANY ...] [flags]\n"
 
 
 def test_prose_is_broken_to_the_width_and_tables_stay():
@@ -239,13 +242,13 @@ def test_positional_arguments_reach_main(toy, capsys):
     assert command_line.run(["toyanswers", "001.3e", "002.1", "--a", "5"]) == 0
     assert capsys.readouterr().out == "('001.3e', '002.1') 5\n"
     assert command_line.run(["toyanswers", "--help"]) == 0
-    assert capsys.readouterr().out.startswith("usage: python -m demos toyanswers QUESTIONS [flags]")
+    assert capsys.readouterr().out.startswith("usage: python -m demos toyanswers [QUESTIONS ...] [flags]")
 
 
 @pytest.mark.parametrize("demo", find(), ids=lambda demo: demo.name)
 def test_every_demo_says_what_it_does_and_explains_every_flag(demo):
     main = importlib.import_module(f"demos.{demo.name}").main
-    assert demo.text and len(demo.sheet) <= 16
+    assert demo.text and len(demo.sheet) <= 21
     explained = {**command_line.COMMON, **command_line.explanations(main)}
     for name, parameter in inspect.signature(main).parameters.items():
         assert explained.get(name), f"main of the demo {demo.name} does not explain {name!r} in its docstring"
@@ -260,6 +263,32 @@ def test_every_demo_says_what_it_does_and_explains_every_flag(demo):
 def test_bad_input_is_one_line_and_exit_2(toy, capsys, kind):
     assert command_line.run(["toytrain", "--fail", kind]) == 2
     assert one_line_on_stderr(capsys) == "python -m demos toytrain: conv2d: x (8, 3) is wrong; do this"
+
+
+def test_the_name_of_the_demo_stands_once(capsys):
+    assert command_line.run(["tour", "11"]) == 2
+    assert one_line_on_stderr(capsys).startswith("python -m demos tour: there is no step '11'")
+
+
+@pytest.mark.parametrize("arguments, setting", [
+    (["vae_digits", "--seeds", "1", "2", "1"], "seeds = 1 2 1 holds 1 twice"), (["domain_mapping", "--seeds", "3", "3"], "seeds = 3 3 holds 3 twice"),
+    (["short_paths", "--seeds", "3", "3"], "seeds = 3 3 holds 3 twice"), (["rate_distortion", "--betas", "1", "1.0"], "betas = 1.0 1.0 holds 1.0 twice"),
+    (["echo", "--models", "vae", "vae"], "models = vae vae"), (["iwae", "--models", "vae", "vae"], "models = vae vae"),
+    (["gan_sweep", "--generator-steps", "2", "2"], "generator_steps = 2 2"), (["gan_vs_wgan", "--losses", "hinge", "hinge"], "losses = hinge hinge"),
+    (["vae_variants", "--kinds", "infovae", "infovae"], "kinds = infovae infovae"), (["loss_lab", "--parts", "elbo", "elbo"], "parts = elbo elbo")])
+def test_no_sweep_makes_the_same_run_twice(tmp_path, capsys, arguments, setting):
+    assert command_line.run([*arguments, "--out", str(tmp_path / "run")]) == 2
+    error = one_line_on_stderr(capsys)
+    assert error.startswith(f"python -m demos {arguments[0]}: {setting}") and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("demo", [demo.name for demo in find() if demo.name not in ("cifar", "gan", "explain", "loss_lab")])
+def test_demos_of_digits_and_clothes_refuse_images_of_another_shape(capsys, demo):
+    """cifar, gan and explain take images of any shape, loss_lab points of the plane."""
+    main = importlib.import_module(f"demos.{demo}").main
+    if "data" in inspect.signature(main).parameters:
+        assert command_line.run([demo, "--data", "cifar-10"]) == 2
+        assert "'cifar-10' is none of mnist-mini, fashion-mini, mnist, fashion-mnist" in one_line_on_stderr(capsys)
 
 
 def test_the_traceback_is_there_when_asked_for(toy, monkeypatch):

@@ -55,6 +55,7 @@ def test_the_benchmark_on_a_gpu(gpu, capsys):
 def test_without_a_gpu_one_line_says_so(monkeypatch, tmp_path, capsys):
     cupy = use_stand_in(monkeypatch)
     monkeypatch.setattr(cupy.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 0)
     assert run(["vae", "--device", "cuda", "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "finds no GPU or driver" in error

@@ -138,6 +138,22 @@ def test_gan_2d_end_to_end(tmp_path, flags):
     assert ("modes" in results) == ("spiral" not in flags)
 
 
+def test_gan_2d_takes_another_deviation_of_its_gaussians(tmp_path, monkeypatch, capsys):
+    drawn, small = [], ["--steps", "2", "--every", "2", "--width", "8", "--batch-size", "16", "--transported", "50", "--out", str(tmp_path / "g")]
+    measured = gan_2d.measured
+    monkeypatch.setattr(gan_2d, "measured", lambda points, centres, sigma, *rest: drawn.append((points(4000, np.random.default_rng(0)), centres, sigma))
+                        or measured(points, centres, sigma, *rest))
+    for flags, deviation in (([], 0.10), (["--sigma", "0.316"], 0.316)):
+        assert run(["gan_2d", *flags, *small]) == 0
+        points, centres, sigma = drawn.pop()
+        nearest = centres[(points @ centres.T).argmax(axis=1)]                                    # the line between the two means
+        assert sigma == deviation and (points - nearest)[:, 0].std() == pytest.approx(deviation, rel=0.1)
+    capsys.readouterr()
+    for flags in (["--sigma", "0"], ["--target", "spiral", "--sigma", "0.1"], ["--target", "8-gaussians", "--sigma", "0.1"]):
+        assert run(["gan_2d", *flags, *small]) == 2
+        assert "it must be above 0, and is for bimodal, ring and grid only" in capsys.readouterr().err
+
+
 def test_gan_losses_end_to_end(tmp_path, capsys):
     assert run(["gan_losses", "--steps", "30", "--out", str(tmp_path / "g")]) == 0
     results = finished(tmp_path / "g", "slopes", "slopes-of-probability", "discriminators", "least-squares")

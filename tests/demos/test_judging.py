@@ -51,13 +51,13 @@ def test_fid_of_every_kind_of_source(small, capsys):
     for i, image in enumerate(images):
         figures.write_png(image[0], small / "folder" / f"{i:02}.png")             # grey pictures, stored as colour
     texts = []
-    for source in ("run", "run/samples.npz", "folder", "mnist-mini:test"):
-        assert run(["fid", source, "mnist-mini:test", "--limit", "20", "--shown", "3", "--out", "out"]) == 0
+    for number, source in enumerate(("run", "run/samples.npz", "folder", "mnist-mini:test")):
+        assert run(["fid", source, "mnist-mini:test", "--limit", "20", "--shown", "3", "--out", f"out-{number}"]) == 0
         texts.append(capsys.readouterr().out.split("\nfeatures")[1].split("finished")[0])
     assert len(set(texts)) == 1 and "not FID" in texts[0]
-    results = json.loads(Path("out/results.json").read_text())
+    results = json.loads(Path("out-3/results.json").read_text())
     assert results["Fréchet distance (not FID)"] == pytest.approx(0, abs=1e-3) and results["precision"] == 1
-    assert "Fréchet distance (not FID), floor" in results and (small / "out" / "neighbours.png").stat().st_size > 1000
+    assert "Fréchet distance (not FID), floor" in results and (small / "out-3" / "neighbours.png").stat().st_size > 1000
 
 
 def test_colour_goes_through_inception_and_floor_through_held_out_images(small, monkeypatch, capsys):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tinygen.data
-from demos import (autoencoder, cifar_table, denoising, echo, estimators, identity, iwae, latent, rate_distortion, vae, vae_digits, vae_sweep,
+from demos import (autoencoder, cifar, cifar_table, denoising, echo, estimators, identity, iwae, latent, rate_distortion, vae, vae_digits, vae_sweep,
                    vae_variants, vae_vs_gan)
 from demos.command_line import run
 
@@ -123,6 +123,7 @@ def test_estimators(tmp_path):
     estimators.main(epochs=2, draws=4, latent=2, out=tmp_path)
     found = results(tmp_path, "one-dimension", "in-a-vae")
     assert found["largest relative difference"] < 0.05
+    assert estimators.CLOSED_FORMS["path derivative"](1.0, 0.5) == 0        # at the exact posterior, and not 1e-32
 
 
 def test_rate_distortion(tmp_path):
@@ -142,9 +143,13 @@ def test_iwae(tmp_path):
     assert "iwae: test NLL, 7 samples" in results(tmp_path, "likelihood", "images")
 
 
-def test_vae_variants(tmp_path):
+def test_vae_variants(tmp_path, capsys):
     vae_variants.main(epochs=1, hidden=16, latent=3, components=4, samples=5, out=tmp_path)
-    assert {f"{kind}: NLL" for kind in vae_variants.KINDS} <= set(results(tmp_path, "images"))
+    assert {f"{kind}: NLL" for kind in vae_variants.KINDS.values()} <= set(results(tmp_path, "images"))
+    printed = capsys.readouterr().out.splitlines()
+    starred = [line.split("  ")[0] for line in printed if " *  " in line]
+    assert starred == ["Gaussian, sigma 0.3 *", "Gaussian, sigma learned *", "conditional *"]
+    assert [line for line in printed if line.startswith("* not to be compared with the other rows: conditional: -log p(x|y)")]
 
 
 def test_vae_sweep(tmp_path, monkeypatch):
@@ -159,6 +164,21 @@ def test_vae_sweep(tmp_path, monkeypatch):
     with np.load(tmp_path / "samples.npz") as file:
         assert file["images"].shape == (100, 1, 28, 28) and file["images"].dtype == np.uint8
     assert vae_vs_gan.load_vae(tmp_path / "latent-2").latent == 2
+
+
+@pytest.mark.parametrize("flags, weight", [([], 0.5), (["--fake-weight", "1"], 1.0)])
+def test_cifar_hands_the_weight_of_fakes_to_the_loss(tmp_path, monkeypatch, capsys, flags, weight):
+    loss, seen = cifar.vae_gan.vae_gan, []
+
+    def first_loss(*arguments, **settings):                     # and no step: 26 million weights, and their checkpoint, take long
+        seen.append(loss(*arguments, **settings))
+        raise ValueError("seen")
+
+    monkeypatch.setattr(cifar.vae_gan, "vae_gan", first_loss)
+    assert run(["cifar", "--model", "vae-gan", "--images", "4", "--batch-size", "4", "--no-fid", *flags, "--out", str(tmp_path / "c")]) == 2
+    terms, = seen
+    assert float(terms.discriminator) == pytest.approx(float(terms.real) + 2 * weight * float(terms.fake), rel=1e-6)
+    assert json.loads((tmp_path / "c" / "config.json").read_text())["settings"]["fake_weight"] == weight
 
 
 def test_cifar_table_says_what_else_differs():

@@ -49,6 +49,15 @@ def test_a_table_writes_every_number_and_leaves_blanks_blank():
     assert [text.get_text() for text in ax.get_xticklabels()] == ["c", "d"]
 
 
+def test_the_cells_of_a_table_have_one_format_and_its_labels_stay_on_the_page():
+    figure = figures.heat_table([[1228.2, 1249], [441.3, 530], [494, 323]], ["1/4", "1", "4"], ["1", "2"], label="Fréchet distance (not FID)",
+                                row_name="learning rate of D over that of G", col_name="G steps for each of D")
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["1,228", "1,249", "441", "530", "494", "323"]
+    box = ax.yaxis.label.get_window_extent()
+    assert 0 <= box.y0 and box.y1 <= figure.bbox.height and 0 <= box.x0
+
+
 def test_large_heights_are_written_out():
     figure = figures.bar_chart({"U": [11384.6, 2.5, 3e7]}, ["a", "b", "c"], ylabel="U")
     assert [text.get_text() for text in figure.axes[0].texts] == ["11,385", "2.5", "3e+07"]

@@ -17,10 +17,14 @@ def drawn(ax):
 
 @settings(max_examples=30, deadline=None)
 @given(values=st.lists(st.floats(-5, 5), min_size=1, max_size=20), window=st.integers(1, 9))
-def test_smooth_is_the_mean_over_the_neighbours_there_are(values, window):
-    half = window // 2
-    means = [np.mean(values[max(0, i - half):i + half + 1]) for i in range(len(values))]
+def test_smooth_is_the_mean_over_as_many_neighbours_on_either_side(values, window):
+    halves = [min(window // 2, i, len(values) - 1 - i) for i in range(len(values))]
+    means = [np.mean(values[i - half:i + half + 1]) for i, half in enumerate(halves)]
     assert np.allclose(figures.smooth(values, window), means, atol=1e-12)
+
+
+def test_a_running_mean_of_a_straight_line_is_the_line():
+    assert np.allclose(figures.smooth(np.arange(10.0, 0.0, -1), 7), np.arange(10.0, 0.0, -1))
 
 
 def test_splits_share_a_panel_and_missing_values_are_left_out():
@@ -49,6 +53,21 @@ def test_the_raw_line_lies_faint_below_the_smooth_one():
     raw, mean = figures.training_curves({"loss": y}).axes[0].lines
     assert (raw.get_ydata() == y).all() and raw.get_alpha() < 0.5
     assert np.allclose(mean.get_ydata(), figures.smooth(y, 10))
+
+
+def test_the_legend_says_that_the_thick_line_is_a_mean_and_of_how_many():
+    y = np.random.default_rng(0).normal(size=400)
+    said = lambda history: [text.get_text() for text in figures.training_curves(history).axes[0].get_legend().get_texts()]
+    assert said({"loss": y}) == ["running mean of 11 points"]
+    assert said({"train loss": y, "test loss": y + 1}) == ["train loss", "test loss", "thick: running mean of 11 points"]
+    assert figures.training_curves({"loss": y[:20]}).axes[0].get_legend() is None
+
+
+def test_the_parts_of_the_elbo_are_in_nats_if_nothing_else_is_said():
+    history = {"-ELBO": [3.0, 2.0], "test -ELBO": [4.0, 3.0], "test rate": [1.0, 1.0], "lr": [1e-3, 1e-4]}
+    labels = lambda **options: [ax.get_ylabel() for ax in figures.training_curves(history, **options).axes]
+    assert labels() == ["-ELBO (nats)", "rate (nats)", "lr"]
+    assert labels(units={"-ELBO": "bits", "test -ELBO": "bits", "lr": "1"}) == ["-ELBO (bits)", "rate (nats)", "lr (1)"]
 
 
 @pytest.mark.parametrize("values, log, scale", [
@@ -99,6 +118,14 @@ def test_line_panels_leave_gaps_and_draw_guides():
         figures.line_panels([0, 1], {"a": {"f": [1, 2]}}, xlabel="x", guides={"c": {"best": 2}})
 
 
+def test_a_curve_leaves_the_frame_where_it_is_told_to_end():
+    figure = figures.line_panels([0, 1, 2], {"a": {"f": [0, 5, 500], "g": [0, 1, 2]}}, xlabel="x", tops={"a": 3})
+    (ax,) = figure.axes
+    assert drawn(ax)["f"][1] == [0, 5, 500] and ax.get_ylim()[1] == 3 and -1 < ax.get_ylim()[0] <= 0
+    with pytest.raises(ValueError, match=r"tops for \['c'\]"):
+        figures.line_panels([0, 1], {"a": {"f": [1, 2]}}, xlabel="x", tops={"c": 1})
+
+
 def test_a_short_logarithmic_axis_has_plain_numbers_and_a_long_one_powers_of_ten():
     x = np.geomspace(0.3, 3, 5)
     figure = figures.line_panels(x, {"short": {"a": x}, "long": {"a": x ** 4}}, xlabel="s", logx=True, logy=True)
@@ -124,6 +151,24 @@ def test_equal_sums_are_straight_lines_of_slope_minus_one():
     assert len(sums) >= 3
     for line in sums:
         assert len(set(np.round(line.get_xdata() + line.get_ydata(), 9))) == 1
+
+
+def test_the_legend_names_the_equal_sums():
+    labels = drawn(figures.rate_distortion({"VAE": ([0, 10], [100, 60])}).axes[0])
+    assert "rate + distortion = -ELBO (nats)" in labels
+
+
+def test_no_label_of_a_rate_distortion_curve_hides_a_point_or_leaves_the_axes():
+    """The curve of a beta-VAE of digits: labels of equal sums that stood where the lines come in hid a label, the last beta stuck out."""
+    rate, distortion = [38.1, 30.2, 20.1, 15.9, 11, 5.6, 0.4, 0.001], [105, 108, 114, 119, 128, 150, 199, 206]
+    for scale in (1.0, 1.1, 1.2, 1.3):
+        ax = figures.rate_distortion({"VAE": (rate, [scale * d for d in distortion], [0.01, 0.1, 0.5, 1, 2, 5, 20, 100])}).axes[0]
+        boxes = {text.get_text(): text.get_window_extent() for text in ax.texts}
+        assert len(boxes) > 8
+        for name, box in boxes.items():
+            assert ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1 and ax.bbox.y0 < box.y0 and box.y1 < ax.bbox.y1, name
+            assert not [other for other in boxes if other != name and box.overlaps(boxes[other])], name
+            assert box.count_contains(ax.transData.transform(ax.lines[0].get_xydata())) == 0, name
 
 
 def test_path_profiles_run_from_zero_to_one_beside_their_energies():

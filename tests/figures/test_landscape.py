@@ -23,6 +23,13 @@ def test_dots_are_points_plus_one_step_along_the_gradient():
         assert ax.get_xlim() == (-1, 1) and ax.get_ylim() == (0, 1)
 
 
+def test_the_legend_names_the_star_and_what_the_dots_and_arrows_are():
+    texts = lambda **options: [text.get_text() for text in figures.gradient_clouds(
+        X, Y, FIELD, {"a": (POINTS, np.ones((2, 7, 2)))}, **options).legends[0].get_texts()]
+    assert texts() == ["a point, one colour each", "point + one drawn gradient (scaled)", "mean of the gradients"]
+    assert texts(best=(0, 0), best_name="exact posterior")[0] == "exact posterior"
+
+
 @pytest.mark.parametrize("panels, message", [
     ({"a": POINTS}, r"must be \(points \(P, 2\), gradients \(P, K, 2\)\)"),
     ({"a": (POINTS, np.zeros((3, 5, 2)))}, r"it must be \(2, K, 2\)"),

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tinygen as tg
+from devices import use_stand_in
 from tinygen.metrics import inception, inception_features
 from tinygen.metrics.inception_weights import FILES, find_weights, read_folded
 
@@ -65,6 +66,29 @@ def test_features_do_not_depend_on_batch_or_threads(monkeypatch, random_network)
     singly = np.concatenate([inception_features(images[i:i + 1], batch=1, progress=False) for i in range(2)])
     assert whole.shape == (2, 2048) and whole.dtype == np.float32
     np.testing.assert_allclose(whole, singly, rtol=1e-4, atol=1e-4 * np.abs(whole).max())
+
+
+def test_no_layer_reorders_its_weights(random_network):
+    """They lie as (kh, kw, C, O) in memory, which the kernels read without a copy, whatever the order of the state that was loaded."""
+    plain = {name: np.ascontiguousarray(value) for name, value in random_network.state_dict().items()}
+    for state in (plain, {name: np.asfortranarray(value) for name, value in plain.items()}):
+        random_network.load_state_dict(state)
+        for name, value in random_network.named_buffers():
+            assert np.array_equal(value.data, plain[name]) and (value.ndim < 4 or value.data.transpose(2, 3, 1, 0).flags.c_contiguous), name
+
+
+def test_on_a_gpu_the_weights_stay_in_order_and_64_images_go_together(monkeypatch):
+    use_stand_in(monkeypatch)
+    layer = inception.Conv(3, 4, (1, 7)).to("cuda")
+    assert layer.weight.data.transpose(2, 3, 1, 0).flags.c_contiguous
+    shapes = []
+    monkeypatch.setattr(inception, "load_inception", lambda device: lambda x: (shapes.append(x.shape[0]), tg.tensor(np.zeros((len(x), 2048), np.float32)))[1])
+    monkeypatch.setattr(inception, "resize", lambda images: images.astype(np.float32))
+    images = np.zeros((70, 3, 1, 1), np.uint8)
+    inception_features(images, device="cuda", progress=False)
+    inception_features(images[:5], device="cuda", batch=3, progress=False)
+    inception_features(images[:12], progress=False)
+    assert shapes[:4] == [64, 6, 3, 2] and max(shapes[4:]) <= 8 and sum(shapes[4:]) == 12
 
 
 def test_average_pool_leaves_the_padding_out():

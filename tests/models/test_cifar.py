@@ -91,6 +91,50 @@ def test_a_discriminator_that_cannot_tell_stands_at_log_2_where_the_gates_expect
     assert np.allclose([float(terms.real), float(terms.fake)], np.log(2))
 
 
+def judged_apart():
+    """(mu, logvar, real, rebuilt, drawn) with logits that all differ, float32, and the mean -log D(x), -log(1 - D) of rebuilt and of drawn."""
+    code = tg.tensor(np.zeros((2, 3), np.float32))
+    logits = [np.array([[a], [b]], np.float32) for a, b in ((0.3, 1.7), (-0.4, 0.9), (-2.2, 0.6))]
+    sides = [(tg.tensor(np.zeros((2, 4), np.float32)), tg.tensor(l, requires_grad=True)) for l in logits]
+    d = [1 / (1 + np.exp(-l.astype(np.float64))) for l in logits]
+    return (code, code, *sides), (-np.log(d[0]).mean(), -np.log(1 - d[1]).mean(), -np.log(1 - d[2]).mean())
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 0.8])
+def test_fake_weight_weighs_reconstructions_and_prior_samples_in_the_discriminators_loss_alone(weight):
+    given, (real, rebuilt, drawn) = judged_apart()
+    terms, plain = (vae_gan.vae_gan(*given, **setting) for setting in ({"fake_weight": weight}, {}))
+    assert np.isclose(float(terms.discriminator), real + weight * rebuilt + weight * drawn, rtol=1e-6)       # 1: the paper's, no halves
+    for name in set(terms._fields) - {"discriminator"}:
+        assert float(getattr(terms, name)) == float(getattr(plain, name)), name
+
+
+def test_a_fake_weight_of_a_half_is_the_plain_mean_bit_for_bit():
+    given, _ = judged_apart()
+    logits = [logits for _, logits in given[2:]]
+    by_hand = tg.softplus(-logits[0]).mean() + (tg.softplus(logits[1]).mean() + tg.softplus(logits[2]).mean()) * 0.5
+    for setting in ({}, {"fake_weight": 0.5}):
+        loss = vae_gan.vae_gan(*given, **setting).discriminator
+        assert loss.numpy().tobytes() == by_hand.numpy().tobytes()
+        assert all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in zip(tg.grad(loss, logits), tg.grad(by_hand, logits)))
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0])
+def test_where_all_look_alike_the_best_d_is_one_over_one_plus_twice_the_fake_weight(weight):
+    best = 1 / (1 + 2 * weight)
+    code, logit = tg.tensor(np.zeros((4, 3))), tg.tensor(np.full((4, 1), np.log(best / (1 - best))), requires_grad=True)
+    same = (tg.tensor(np.zeros((4, 2))), logit)
+    terms = vae_gan.vae_gan(code, code, same, same, same, fake_weight=weight)
+    assert np.allclose(tg.grad(terms.discriminator, [logit])[0].data, 0)
+    assert np.allclose([float(terms.real), float(terms.fake)], {0.5: [np.log(2), np.log(2)], 1.0: [np.log(3), np.log(3 / 2)]}[weight])
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan")])
+def test_fakes_without_weight_are_refused(weight):
+    with pytest.raises(ValueError, match="vae_gan: fake_weight = .* must be above 0"):
+        vae_gan.vae_gan(*judged_apart()[0], fake_weight=weight)
+
+
 @pytest.mark.parametrize("shape", [(2, 1, 28, 28), (2, 3, 28, 28), (2, 3072)])
 def test_other_image_sizes_are_refused_with_the_remedy(model, shape):
     with pytest.raises(ValueError, match=r"\(N, 3, 32, 32\)"):

@@ -44,6 +44,14 @@ def test_the_page_shows_all_of_it_and_fetches_nothing(tmp_path):
         assert words in page.words, words
 
 
+def test_results_of_several_rows_make_a_table(tmp_path):
+    write_report(tmp_path / "index.html", title="x", status="y", about="echo: noise", results={"images": 5, "vae: rate": 12.5, "vae: -ELBO": 98.0, "echo: rate": 9.0})
+    text = (tmp_path / "index.html").read_text()
+    assert "<p>echo: noise</p>" in text and "<dt>images</dt>" in text and "<dt>vae" not in text
+    assert "<tr><th></th><th>rate</th><th>-ELBO</th></tr>" in text
+    assert "<tr><td>vae</td><td>12.50</td><td>98.00</td></tr>" in text and "<tr><td>echo</td><td>9.000</td><td></td></tr>" in text
+
+
 def test_what_is_empty_is_left_out(tmp_path):
     write_report(tmp_path / "index.html", title="x", status="y")
     assert "<h2>" not in (tmp_path / "index.html").read_text()

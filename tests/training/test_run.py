@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import tinygen as tg
-from tinygen import backend
-from tinygen.training import Run, checkpoint, load_checkpoint
+from tinygen import backend, figures
+from tinygen.training import Run, checkpoint, folder, load_checkpoint
+from tinygen.training import run as run_module
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 
@@ -169,6 +170,34 @@ def test_a_new_run_in_the_folder_moves_the_old_one_aside(toy, tmp_path, same_run
     same_run(tmp_path / "a", tmp_path / "b")
 
 
+def test_a_command_that_fails_before_it_has_something_to_write_leaves_the_finished_run_as_it_was(toy, tmp_path):
+    toy.train(tmp_path / "a", 2)
+    before = {p.name: p.read_bytes() for p in (tmp_path / "a").iterdir() if p.is_file()}
+    for _ in range(2):
+        with pytest.raises(ValueError, match="lr = -1"), Run(tmp_path / "a", {"lr": -1}):
+            tg.optim.Adam([tg.nn.Parameter(np.ones(1))], lr=-1)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "a").iterdir() if p.is_file()} == before
+    assert not (tmp_path / "a" / "previous").exists()
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_was_saved(tmp_path, toy):
+    with pytest.raises(ValueError, match="Run: loss became NaN in epoch 3: the training has diverged; a lower learning rate"), \
+            Run(tmp_path, {"seed": 0}) as run:
+        run.keep(model=toy.Weights())
+        for epoch in run.epochs(5):
+            run.update(1, loss=np.nan if epoch == 3 else 1.0)
+    assert load_checkpoint(tmp_path / "checkpoint.npz").facts["epoch"] == 2 == len(rows(tmp_path))
+
+
+def test_a_run_of_another_demo_is_not_resumed(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "demo", lambda: "vae")
+    monkeypatch.setattr(run_module, "demo", lambda: "vae")
+    toy.train(tmp_path, 2)
+    monkeypatch.setattr(folder, "demo", lambda: "gan")
+    with pytest.raises(ValueError, match="was trained by `python -m demos vae`, not gan; start a new run in another folder"):
+        toy.train(tmp_path, 3, resume=True)
+
+
 def test_a_loop_that_is_left_by_break_ends_there(toy, tmp_path):
     """Early stopping: the epoch counts, and a resumed run begins with the next."""
     with Run(tmp_path, {"seed": 0}) as run:
@@ -224,7 +253,7 @@ def test_a_different_run_is_not_resumed(toy, tmp_path, change, message):
 def test_another_machine_is_refused(toy, tmp_path, monkeypatch, name, value, message):
     toy.train(tmp_path, 2)
     machine = {**backend.machine(), name: value}
-    monkeypatch.setattr(backend, "machine", lambda: machine)
+    monkeypatch.setattr(backend, "machine", lambda device: machine)
     with pytest.raises(ValueError, match=message):
         toy.train(tmp_path, 3, resume=True)
 
@@ -237,7 +266,7 @@ def test_another_device_or_numpy_is_noted_only(toy, tmp_path, monkeypatch, capsy
                 pass
     train("cpu", False)
     machine = {**backend.machine(), "numpy": "2.0.0"}
-    monkeypatch.setattr(backend, "machine", lambda: machine)
+    monkeypatch.setattr(backend, "machine", lambda device: machine)
     train("cpu", True)
     assert "this is 2.0.0; the last digits may differ" in capsys.readouterr().out
     machine["threads"] = 64
@@ -278,6 +307,10 @@ def test_a_run_without_a_loop_is_a_folder_of_figures_and_results(tmp_path, capsy
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "image.png", "index.html", "results.json"]
     page = (tmp_path / "index.html").read_text()
     assert ">finished</p>" in page and "1.500" in page and "held another run" not in capsys.readouterr().out
+    with Run(tmp_path, {"seed": 2}) as run:
+        run.finish(bound=2.5)
+    assert {p.name for p in tmp_path.iterdir()} == {"config.json", "index.html", "results.json", "previous"}
+    assert (tmp_path / "previous" / "image.png").exists() and "held another run" in capsys.readouterr().out
 
 
 def test_what_has_no_state_cannot_be_kept(tmp_path):
@@ -311,8 +344,8 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
 def test_a_read_only_folder_is_named(tmp_path, monkeypatch):
     def read_only(*arguments, **options):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "x")
-    monkeypatch.setattr(tg.files, "open", read_only, raising=False)
-    with pytest.raises(OSError, match=r"Run: the folder .* cannot be used: cannot write .*config\.json: Read-only file system"):
+    monkeypatch.setattr(tg.files.os, "open", read_only)
+    with pytest.raises(OSError, match=r"Run: the folder .* cannot be used: Read-only file system"):
         Run(tmp_path)
 
 
@@ -354,7 +387,8 @@ def test_snapshots_and_figures_become_pictures_an_animation_and_part_of_the_page
 def test_results_of_another_run_go_when_the_settings_do(toy, tmp_path):
     toy.train(tmp_path / "run", 2)
     assert (tmp_path / "run/results.json").exists()
-    Run(tmp_path / "run", {"lr": 2.0})
+    with Run(tmp_path / "run", {"lr": 2.0}) as run:
+        run.figure("picture", figures.new_figure(0.1, 0.1))
     assert not any((tmp_path / "run" / name).exists() for name in ("results.json", "model.npz", "index.html", "checkpoint.npz"))
 
 

@@ -100,7 +100,7 @@ def load(name, split="train"):
     for an unknown name or a damaged file, FileNotFoundError with all places and links where a set cannot be had.
     """
     if name not in NAMES:
-        raise ValueError(f"load: there is no data set {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(_unknown("load", name))
     if split not in SPLITS:
         raise ValueError(f"load: there is no split {split!r}; there are {' and '.join(SPLITS)}")
     if name in mini.SETS:
@@ -117,10 +117,18 @@ def load(name, split="train"):
     return images, labels.astype(np.int64)
 
 
+def _unknown(caller, name):
+    """What to say of a name that no data set has: the nearest that one has, and all."""
+    import difflib                              # for this alone
+
+    near = difflib.get_close_matches(str(name).lower().replace("_", "-"), NAMES, 1, 0.7)
+    return f"{caller}: there is no data set {name!r}; {f'did you mean {near[0]}? There are' if near else 'there are'} {', '.join(NAMES)}"
+
+
 def class_names(name):
     """The names of a data set's classes, in the order of its labels; ValueError for an unknown data set."""
     if name not in NAMES:
-        raise ValueError(f"class_names: there is no data set {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(_unknown("class_names", name))
     return SETS[mini.SETS.get(name, name)].classes
 
 

@@ -5,6 +5,7 @@ import textwrap
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 
+from ..progress import column
 from .checks import as_array, as_mapping
 from .style import INK, MAP, PALETTE, SMALL, colour_bar, dress, finish, ink_on, legend_above, new_figure
 
@@ -76,11 +77,11 @@ def bar_chart(groups, categories, *, ylabel, errors=None, reference=None, title=
     return finish(figure, title)
 
 
-def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name=None, log=False, form=".3g", title=None):
+def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name=None, log=False, form=None, title=None):
     """A matrix as coloured cells with its numbers in them: a confusion matrix, distances of all pairs, a sweep's scores.
 
     values (R, C), NaN for a cell without a value; label names the colour bar, row_name and col_name the axes; log colours
-    by logarithm (positive values); form is the number format. Returns a Figure.
+    by logarithm (positive values); form is the number format: by default one for all cells, `tinygen.progress.column`. Returns a Figure.
     """
     caller = "heat_table"
     values = as_array(caller, "values", values, f"({len(row_labels)}, {len(col_labels)})", finite=False).astype(float)
@@ -89,14 +90,14 @@ def heat_table(values, row_labels, col_labels, *, label, row_name=None, col_name
         raise ValueError(f"{caller}: values must hold numbers, and positive ones where log=True")
     low, high = there.min(), there.max()
     norm = (LogNorm if log else Normalize)(low, high if high > low else low + abs(low) + 1)
-    cell = 0.36 + 0.055 * max(len(format(value, form)) for value in there)
+    texts = iter(column(there) if form is None else [format(value, form) for value in there])
+    texts = {place: next(texts) for place in zip(*np.nonzero(np.isfinite(values)))}
+    cell = 0.36 + 0.055 * max(map(len, texts.values()))
     figure = new_figure(max(3.6, 1.7 + cell * values.shape[1]), max(2.4, 1.1 + 0.34 * values.shape[0]))
     ax = figure.add_subplot()
     image = ax.imshow(values, cmap=MAP, norm=norm, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            ax.text(column, row, format(value, form), ha="center", va="center", fontsize=SMALL,
-                    color=ink_on(image.cmap(norm(value))))
+    for (row, col), text in texts.items():
+        ax.text(col, row, text, ha="center", va="center", fontsize=SMALL, color=ink_on(image.cmap(norm(values[row, col]))))
     dress(ax, xlabel=col_name, ylabel=row_name, grid=False, frame=True)
     ax.set_xticks(range(values.shape[1]), [str(name) for name in col_labels])
     ax.set_yticks(range(values.shape[0]), [str(name) for name in row_labels])

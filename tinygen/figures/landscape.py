@@ -3,16 +3,16 @@
 import numpy as np
 
 from .checks import as_array, as_mapping, as_points
-from .style import INK, PALETTE, colour_bar, dress, finish, new_panels, number
+from .style import INK, PALETTE, SMALL, colour_bar, dress, finish, new_panels, number
 
 _REACH = 0.25                            # of the x axis: how far from its point the farthest dot lies, but for one in twenty
 
 
-def gradient_clouds(x, y, values, panels, *, best=None, xlabel="", ylabel="", label="", title=None):
+def gradient_clouds(x, y, values, panels, *, best=None, best_name="optimum", xlabel="", ylabel="", label="", title=None):
     """A function of two parameters, and at some points the gradients that each estimator draws, every draw a dot.
 
     x (W,), y (H,), values (H, W): the function on a grid, drawn as grey bands called `label`, dark where it is low; best: the point of its
-    optimum, a star.
+    optimum, a star called `best_name`.
     panels = {panel title: (points (P, 2), gradients (P, K, 2))}: a dot stands where a step along its gradient leads, an arrow shows the
     mean of the K. The step is one for all panels, so that clouds can be compared. Returns a Figure.
     """
@@ -40,8 +40,13 @@ def gradient_clouds(x, y, values, panels, *, best=None, xlabel="", ylabel="", la
                         arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9})
             ax.scatter(*point, s=26, c=colour, edgecolors="white", linewidths=0.8, zorder=5)
         if best is not None:
-            ax.scatter(*best, s=110, marker="*", c="white", edgecolors=INK, linewidths=0.9, zorder=3)
+            ax.scatter(*best, s=110, marker="*", c="white", edgecolors=INK, linewidths=0.9, zorder=3, label=best_name)
         ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
         dress(ax, title=name, xlabel=xlabel, ylabel=ylabel, grid=False, frame=True)
+    axes[0].scatter([], [], s=26, c=INK, edgecolors="white", linewidths=0.8, label="a point, one colour each")
+    axes[0].scatter([], [], s=7, c=INK, alpha=0.6, linewidths=0, label="point + one drawn gradient (scaled)")
+    axes[0].scatter([], [], s=40, marker=r"$\rightarrow$", c=INK, linewidths=0.4, label="mean of the gradients")
+    handles, texts = axes[0].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside lower center", ncols={1: 1, 2: 2}.get(len(clouds), 4), fontsize=SMALL, frameon=False, labelcolor=INK)
     colour_bar(figure, bands, axes, label).set_ticks(levels[::-3], labels=[number(level, ".3g") for level in levels[::-3]])
     return finish(figure, title)

@@ -120,17 +120,22 @@ def finish(figure, title=None):
     for ax in figure.axes:
         _fold(ax.title, "width", ax.bbox.width)
         _fold(ax.xaxis.label, "width", ax.bbox.width)
-        _fold(ax.yaxis.label, "height", 1.15 * ax.bbox.height)
+        middle = (ax.bbox.y0 + ax.bbox.y1) / 2                      # a label may be longer than its axes, but not leave the page
+        _fold(ax.yaxis.label, "height", min(1.15 * ax.bbox.height, 1.94 * min(middle, figure.bbox.height - middle)))
     figure.draw_without_rendering()
     return figure
 
 
 def _fold(text, side, room):
-    """Break a text at spaces into lines of at most `room` pixels along `side`; formulas stay in one piece."""
+    """Break a text at spaces into lines of at most `room` pixels along `side`, as equal as can be; formulas stay in one piece."""
     words = text.get_text()
     length = getattr(text.get_window_extent(), side) if words else 0
     if length > room and "$" not in words:
-        text.set_text(textwrap.fill(words, max(12, int(len(words) * room / length)), break_long_words=False))
+        wrapped = lambda letters: textwrap.wrap(words, letters, break_long_words=False)
+        most = max(12, int(len(words) * room / length))
+        lines = len(wrapped(most))
+        even = next(found for found in map(wrapped, range(max(1, len(words) // lines), most + 1)) if len(found) == lines)
+        text.set(multialignment="center", text="\n".join(even))
 
 
 _MARKUP = str.maketrans("", "", "$\\^_{}")          # characters of mathtext that take no room

@@ -95,8 +95,9 @@ class Everywhere:
         """(starts of the groups and the end, then the addresses of the arrays, a row a name; elements in all), or (None, 0) where a
         group cannot be gone through by address. Looked at once for the same addresses, since it takes longer than the launch.
 
-        In small nets the gradients come back to the same few places of CuPy's memory pool, as long as nothing else asks it for memory: so
-        the last tables are kept, and a new one takes the memory of the oldest.
+        In a bare loop over a small net the gradients come back to the same few places of CuPy's memory pool: so the last tables are kept, and
+        a new one takes the memory of the oldest. What is kept from step to step (Run keeps losses until they are read) moves small gradients,
+        and then most steps make a table anew.
         """
         module = xp(groups[0][0])
         key = (tuple(a.data.ptr for g in groups for a in g), tuple(g[0].size for g in groups))

@@ -13,7 +13,7 @@ from .matrix import device_matmul
 
 BLOCK = 1 << 27     # elements of an unfolded matrix: 512 MB in float32; a larger batch is taken in parts
 
-# The channels of a place lie side by side: up to four floats are copied as one element of 8 or 16 bytes.
+# The channels of a place lie side by side: up to four floats are copied as one element of 8 or 16 bytes, where x begins at such an address.
 _columns = Kernel("columns", "raw T x, int32 H, int32 W, int32 rows, int32 columns, int32 C, int32 kh, int32 kw, int32 sh, int32 sw, "
                   "int32 top, int32 left, int32 dh, int32 dw", "T column", """
     int k = i, c = k % C, b = (k /= C) % kw, a = (k /= kw) % kh, across = (k /= kh) % columns, down = (k /= columns) % rows, n = k / rows;
@@ -43,7 +43,7 @@ def unfold(x, size, kernel, stride, padding, dilation):
     if kernel == stride == (1, 1) and size == (H, W) and not (top or left):
         return x.reshape(-1, C)
     matrix = m.empty((N * size[0] * size[1], kh * kw * C), x.dtype)
-    wide = next(t for t in ("c16", "c8", x.dtype) if C * x.itemsize % np.dtype(t).itemsize == 0)
+    wide = next((t for t, size in (("c16", 16), ("c8", 8)) if C * x.itemsize % size == 0 == x.data.ptr % size), x.dtype)
     _columns(x.view(wide), H, W, *size, C * x.itemsize // np.dtype(wide).itemsize, kh, kw, *stride, top, left, *dilation, matrix.view(wide))
     return matrix
 

@@ -4,13 +4,13 @@ With Dis_l the features of the discriminator at a layer, xr a reconstruction and
 
     prior      = KL(q(z|x) || N(0, I))
     similarity = 1/2 ||Dis_l(x) - Dis_l(xr)||^2            minus the log-likelihood of a Gaussian of variance 1 in feature space
-    adversary  = -log D(x) - 1/2 log(1 - D(xr)) - 1/2 log(1 - D(xp))
+    adversary  = -log D(x) - w log(1 - D(xr)) - w log(1 - D(xp)),    w = 1/2
 
     encoder: prior + similarity        decoder: gamma similarity + fool        discriminator: adversary
 
-where fool = -log D(xr) - log D(xp), the non-saturating form of the paper's minus adversary. The paper's adversary has no halves: fakes
-then weigh twice as much as images, a D that cannot tell them apart has -log D(x) = log 3 and -log(1 - D) = log 3/2, and `gates`, for
-which that is log 2 each, stops D when it has hardly begun to learn.
+where fool = -log D(xr) - log D(xp), the non-saturating form of the paper's minus adversary. w is `fake_weight`. In the paper it is 1:
+fakes then weigh twice as much as images, a D that cannot tell them apart says 1 / (1 + 2 w) = 1/3, with -log D(x) = log 3 and
+-log(1 - D) = log(3/2), and `gates`, for which that is log 2 each, stops D when it has hardly begun to learn.
 
 Take the gradients of all three before any step (tinygen.grad keeps the graph), then step: `apply` does.
 """
@@ -33,14 +33,18 @@ class VAEGANTerms(NamedTuple):
     fake: Tensor            # mean of -log(1 - D) over reconstructions and prior samples
 
 
-def vae_gan(mu, logvar, real, rebuilt, drawn, *, gamma=1e-2, beta=1.0):
+def vae_gan(mu, logvar, real, rebuilt, drawn, *, gamma=1e-2, beta=1.0, fake_weight=0.5):
     """VAEGANTerms from the code (mu, logvar) (N, L) and, for x, its reconstruction and a prior sample, (features, logits (N, 1)).
 
     gamma weighs similarity against fooling the discriminator in the decoder's loss (the paper's gamma); beta weighs the prior.
-    Raises ValueError for a negative gamma or beta, or logits that are not (N, 1).
+    fake_weight weighs reconstructions and prior samples, each, against images in the discriminator's loss: real + 2 fake_weight fake, with
+    the `real` and `fake` of the result; 1 is the paper's. Raises ValueError for a negative gamma or beta, a fake_weight that is not above 0,
+    or logits that are not (N, 1).
     """
     if not gamma >= 0 or not beta >= 0:
         raise ValueError(f"vae_gan: gamma = {gamma} and beta = {beta} must be 0 or more")
+    if not fake_weight > 0:
+        raise ValueError(f"vae_gan: fake_weight = {fake_weight} must be above 0: 0.5 weighs fakes like images, 1 is the paper's loss")
     for name, (_, logits) in (("real", real), ("rebuilt", rebuilt), ("drawn", drawn)):
         if logits.ndim != 2 or logits.shape[1] != 1:
             raise ValueError(f"vae_gan: logits of {name} {logits.shape} must be (N, 1), one a sample")
@@ -50,7 +54,7 @@ def vae_gan(mu, logvar, real, rebuilt, drawn, *, gamma=1e-2, beta=1.0):
     genuine = softplus(-real[1]).mean()
     caught = (softplus(rebuilt[1]).mean() + softplus(drawn[1]).mean()) * 0.5
     fool = softplus(-rebuilt[1]).mean() + softplus(-drawn[1]).mean()
-    return VAEGANTerms(beta * prior + similarity, gamma * similarity + fool, genuine + caught, prior, similarity, genuine, caught)
+    return VAEGANTerms(beta * prior + similarity, gamma * similarity + fool, genuine + caught * (2 * fake_weight), prior, similarity, genuine, caught)
 
 
 def gates(real, fake, equilibrium=0.68, margin=0.35):

@@ -25,15 +25,17 @@ NAME = "Inception-v3 of 2015-12-05, 2048 pooled features"
 RESIZER = "bilinear to 299 x 299, half-pixel centres"
 
 
-def inception_features(images, *, batch=8, device="cpu", progress=True):
+def inception_features(images, *, batch=None, device="cpu", progress=True):
     """Pooled features (N, 2048), float32, of uint8 images (N, 3, H, W) of any size, which are resized and scaled to [-1, 1] here.
 
-    batch: images a thread takes through the network at a time, about 25 MB each.  device: "cpu" or "cuda".  progress: show a line.
+    batch: images that go through the network at a time, about 25 MB each: on the CPU for each thread, and 8 if not given, on a GPU in all,
+    and 64 if not given (fewer would leave it waiting for the host).  device: "cpu" or "cuda".  progress: show a line.
     Raises TypeError or ValueError for other dtypes, ranges or shapes, FileNotFoundError where the weights are missing (it says where
     to get them), ValueError for weights of another network.
     """
     images = as_images(images, "inception_features", "images", channels=3, minimum=1)
     network = load_inception(device)
+    batch = batch or (8 if device == "cpu" else 64)
     features = np.empty((len(images), FEATURES), np.float32)
 
     def through(part):
@@ -90,7 +92,7 @@ class Conv(Module):
 
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same"):
         kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-        self.weight = Buffer(np.zeros((out_channels, in_channels, *kernel), np.float32))
+        self.weight = Buffer(np.zeros((*kernel, in_channels, out_channels), np.float32).transpose(3, 2, 0, 1))    # as the kernels read it
         self.bias = Buffer(np.zeros(out_channels, np.float32))
         self.stride, self.padding = stride, padding
 

@@ -4,7 +4,7 @@
 
 elementwise, with |s| < 1. Given x, z is an affine image of z', so H(z|x) = H(z) + E log|det S(x)|, and the rate needs no prior:
 
-    KL(q(z|x) || q(z)) = I(x; z) = -E log|det S(x)| = -E sum_d log s_d(x).
+    E_x KL(q(z|x) || q(z)) = I(x; z) = -E log|det S(x)| = -E sum_d log s_d(x).
 
 The marginal q(z) of the code is itself what the rate is measured against; to sample it, draw z' without an x.
 """
@@ -70,8 +70,14 @@ def echo_noise(m, log_s, indices):
     count, depth = indices.shape
     pick = ops.one_hot(indices.reshape(-1), len(array), like=array)                     # (B * depth, N)
     m, log_s = (ops.reshape(ops.matmul(pick, of_all), shape=(count, depth, array.shape[1])) for of_all in (m, log_s))
-    before = xp(array).asarray(np.tri(depth, k=-1, dtype=array.dtype))
+    before = _lower_triangle(depth, array.dtype, xp(array))
     return (m * ops.exp(ops.matmul(before, log_s))).sum(axis=1)
+
+
+@functools.lru_cache(maxsize=8)
+def _lower_triangle(depth, dtype, module):
+    """Ones strictly below the diagonal, (depth, depth), on the device of `module`: uploaded once."""
+    return module.asarray(np.tri(depth, k=-1, dtype=dtype))
 
 
 class EchoVAE(VAE):

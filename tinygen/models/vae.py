@@ -179,13 +179,14 @@ class SheetVAE(VAE):
 
 
 class GaussianVAE(DenseVAE):
-    """A DenseVAE whose x|z is N(decoder(z), sigma^2): sigma a number, or None to learn it, one for all pixels, from 1."""
+    """A DenseVAE whose x|z is N(decoder(z), sigma^2): sigma a number, or None to learn one for all pixels, from 0.3 (that of MNIST's pixels)."""
 
     def __init__(self, hidden=(400,), latent=20, activation=ReLU, pixels=784, sigma=None):
         super().__init__(hidden, latent, activation, pixels)
         if sigma is not None and not sigma > 0:
             raise ValueError(f"GaussianVAE: sigma = {sigma} must be positive, or None to learn it")
-        self.logvar = Parameter(np.zeros(1, np.float32)) if sigma is None else 2 * float(np.log(sigma))
+        start = 2 * float(np.log(0.3 if sigma is None else sigma))
+        self.logvar = Parameter(np.full(1, start, np.float32)) if sigma is None else start
 
     def distortion(self, output, x):
         """-log N(x; output, exp(logvar)), (N,)."""

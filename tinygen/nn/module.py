@@ -37,6 +37,12 @@ class Module:
         """The module's function."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
+    def __setattr__(self, name, value):
+        if isinstance(value, Tensor) and not isinstance(value, Parameter) and isinstance(vars(self).get(name), Parameter):
+            raise TypeError(f"{type(self).__name__}.{name} is a Parameter, and a plain Tensor in its place would not learn; give a Parameter, or change "
+                            f"the values: .{name}.data = ..., nn.init, load_state_dict")
+        super().__setattr__(name, value)
+
     def __call__(self, *inputs, **options):
         y = self.forward(*inputs, **options)
         for observe in _observers:

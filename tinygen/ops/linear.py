@@ -54,6 +54,8 @@ def linear(x, w, b=None):
     """x @ w.T + b: x (..., in), w (out, in), b (out,) -> (..., out)."""
     if not hasattr(x, "ndim"):
         raise TypeError(f"linear: x is a {type(x).__name__}, not a Tensor or an array (..., in)")
+    if x.dtype.kind != "f":
+        raise TypeError(f"linear: x {x.shape} is {x.dtype}; convert it, images to [0, 1]: x.astype(np.float32) / 255")
     if w.ndim != 2 or x.ndim < 1 or x.shape[-1] != w.shape[1]:
         raise ValueError(f"linear: x {x.shape} has {x.shape[-1] if x.ndim else 0} features in its last axis, weight {w.shape} "
                          f"expects {w.shape[-1] if w.ndim else 0}; layout is (..., in), weight (out, in)")

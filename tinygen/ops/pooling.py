@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..autograd import Tensor, primitive
-from ..backend import device_of, to, xp
+from ..backend import xp
 from ..kernels import pooling as kernels
 from ..kernels.convolution import adjoint_padding, out_size
 from ..kernels.layout import channels_last, copy_places, logical
@@ -136,15 +136,16 @@ def avg_pool2d(x, kernel_size, *, stride=None, padding=0, count_include_pad=True
 # ---- upsampling ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _interpolation(n, factor, like):
-    """The matrix (n * factor, n) of linear interpolation with half-pixel centres, edges repeated (align_corners=False)."""
+@functools.lru_cache(maxsize=32)
+def _interpolation(n, factor, dtype, module):
+    """The matrix (n * factor, n) of linear interpolation with half-pixel centres, edges repeated (align_corners=False), on the device of `module`."""
     position = np.clip((np.arange(n * factor) + 0.5) / factor - 0.5, 0, None)
     low = np.minimum(position.astype(int), n - 1)
     high, share = np.minimum(low + 1, n - 1), position - low
     matrix = np.zeros((n * factor, n))
     np.add.at(matrix, (np.arange(n * factor), low), 1 - share)
     np.add.at(matrix, (np.arange(n * factor), high), share)
-    return to(matrix.astype(like.dtype), "cpu" if xp(as_array(like)) is np else "cuda")
+    return module.asarray(matrix.astype(dtype))
 
 
 def upsample(x, scale_factor=2, mode="nearest"):
@@ -156,17 +157,17 @@ def upsample(x, scale_factor=2, mode="nearest"):
         return spread(x, size=size, kernel=factor, stride=factor, padding=((0, 0), (0, 0)))
     if mode != "bilinear":
         raise ValueError(f'upsample: mode {mode!r}; the modes are "nearest" and "bilinear"')
-    down, across = (_interpolation(n, f, x) for n, f in zip(x.shape[2:], factor))
+    down, across = (_interpolation(n, f, x.dtype, xp(as_array(x))) for n, f in zip(x.shape[2:], factor))
     return product(down, product(x, transpose(across)))
 
 
 @functools.lru_cache(maxsize=32)
-def _boxes(kernel, factor, dtype, device):
+def _boxes(kernel, factor, dtype, module):
     """The matrix (k' l', k l), k' = k + s - 1, that adds up the taps of a kernel (k, l) which read the same pixel, enlarged by (s, t)."""
     def band(k, s):
         first = np.add.outer(np.arange(k + s - 1), np.arange(k)) - (k - 1)
         return (first >= 0) & (first < s)                                                       # a slanted band of s ones
-    return to(np.kron(*(band(k, s) for k, s in zip(kernel, factor))).astype(dtype), device)
+    return module.asarray(np.kron(*(band(k, s) for k, s in zip(kernel, factor))).astype(dtype))
 
 
 def upsample_conv2d(x, w, b=None, *, scale_factor=2, padding=0):
@@ -174,8 +175,8 @@ def upsample_conv2d(x, w, b=None, *, scale_factor=2, padding=0):
 
     To repeat every pixel s times is a transposed convolution with a box of s ones, and so a convolution after it is one as well, of
     stride s with a kernel of k + s - 1: the taps of w that read one pixel are added before the products are made, and the enlarged
-    image never is. Of k^2 products an output ((k + s - 1) / s)^2 remain: 4 instead of 9 for k = 3, s = 2 (16 to 8 channels at
-    28 x 28, forward and backward: 4.6 ms instead of 6.4).
+    image never is. Of k^2 products an output ((k + s - 1) / s)^2 remain: 4 instead of 9 for k = 3, s = 2, where forward
+    and backward take two thirds to three quarters of the time.
     x (N, C, H, W), w (O, C, kh, kw), b (O,) -> (N, O, H s + pads - kh + 1, W s + pads - kw + 1). Raises ValueError as conv2d does.
     """
     function = "upsample_conv2d"
@@ -187,7 +188,7 @@ def upsample_conv2d(x, w, b=None, *, scale_factor=2, padding=0):
         raise ValueError(f"{function}: x {x.shape} enlarged by {factor} with padding {padding} is smaller than the kernel of weight {w.shape}; "
                          f"the output would have size {size}")
     taps, channels = transpose(w, (2, 3, 1, 0)), (w.shape[1], w.shape[0])                       # (kh, kw, C, O), as weights lie in memory
-    wide = product(_boxes(kernel, factor, w.dtype, device_of(as_array(w))), reshape(taps, shape=(-1, math.prod(channels))))
+    wide = product(_boxes(kernel, factor, w.dtype, xp(as_array(w))), reshape(taps, shape=(-1, math.prod(channels))))
     wide = transpose(reshape(wide, shape=(*(k + f - 1 for k, f in zip(kernel, factor)), *channels)), (2, 3, 0, 1))
     inputs = (x, wide) if b is None else (x, wide, b)
     return _conv_transpose2d(*inputs, size=size, stride=factor, padding=adjoint_padding(padding, kernel, (1, 1)), dilation=(1, 1))

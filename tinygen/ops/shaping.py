@@ -175,11 +175,18 @@ def _concatenate(*xs, axis):
     return xp(*xs).concatenate(xs, axis)
 
 
-def concatenate(xs, axis=0):
-    """The arrays or Tensors of the list `xs` joined along an existing axis; their other axes are equal."""
+def _as_list(function, xs):
+    if isinstance(xs, Tensor) or is_array(xs):
+        raise TypeError(f"{function}: xs is one {type(xs).__name__}; give a list of them: {function}([x, y])")
     xs = list(xs)
     if not xs:
-        raise ValueError("concatenate: the list is empty")
+        raise ValueError(f"{function}: the list is empty")
+    return xs
+
+
+def concatenate(xs, axis=0):
+    """The arrays or Tensors of the list `xs` joined along an existing axis; their other axes are equal."""
+    xs = _as_list("concatenate", xs)
     if not -xs[0].ndim <= axis < xs[0].ndim:
         raise ValueError(f"concatenate: axis {axis} is out of range for shape {xs[0].shape}")
     axis = axis % xs[0].ndim
@@ -190,9 +197,9 @@ def concatenate(xs, axis=0):
 
 def stack(xs, axis=0):
     """The arrays or Tensors of the list `xs`, all of one shape, joined along a new axis."""
-    xs = list(xs)
+    xs = _as_list("stack", xs)
     if len({x.shape for x in xs}) != 1:
-        raise ValueError(f"stack: shapes {[x.shape for x in xs]}; it takes at least one array, all of the same shape")
+        raise ValueError(f"stack: shapes {[x.shape for x in xs]}; they must all be of the same shape")
     if not -xs[0].ndim - 1 <= axis <= xs[0].ndim:
         raise ValueError(f"stack: axis {axis} is out of range; arrays of shape {xs[0].shape} allow {-xs[0].ndim - 1} to {xs[0].ndim}")
     axis = axis % (xs[0].ndim + 1)

@@ -13,6 +13,8 @@ from ..files import replacing
 CHANGEABLE = ("epochs", "steps", "device")
 # What a result depends on besides the settings, each with the environment variable that sets it.
 MACHINE = {"blas_core": "OPENBLAS_CORETYPE", "threads": "TINYGEN_THREADS"}
+# What moves the last digits at most, in words.
+NOTED = {"numpy": "NumPy", "cupy": "CuPy", "gpu": "GPU"}
 
 
 def refuse_differences(folder, then, settings, machine):
@@ -20,6 +22,8 @@ def refuse_differences(folder, then, settings, machine):
 
     then: the facts of its checkpoint, among them the settings and the machine of that time
     """
+    if then.get("demo") and demo() and then["demo"] != demo():
+        raise ValueError(f"resume: {folder} was trained by `python -m demos {then['demo']}`, not {demo()}; start a new run in another folder")
     for name in dict.fromkeys([*then["settings"], *settings]):
         old, new = (there.get(name, "not a setting") for there in (then["settings"], settings))
         if old != new and name not in CHANGEABLE:
@@ -33,9 +37,10 @@ def refuse_differences(folder, then, settings, machine):
         if old != new:
             raise ValueError(f"resume: {folder} was trained with {name} = {old}, here it is {new}, and the numbers would "
                              f"not be the same; set {variable}={old}, or start a new run in another folder")
-    if then["machine"]["numpy"] != machine["numpy"]:
-        print(f"note: the checkpoint was written with NumPy {then['machine']['numpy']}, this is {machine['numpy']}; "
-              "the last digits may differ")
+    for name, words in NOTED.items():
+        old, new = then["machine"].get(name), machine.get(name)
+        if old != new and old and new:                      # neither is known on the CPU, nor from before they were written down
+            print(f"note: the checkpoint was written with {words} {old}, this is {new}; the last digits may differ")
 
 
 def retire(folder):
@@ -51,6 +56,17 @@ def retire(folder):
         os.replace(path, moving / path.relative_to(folder))
     shutil.rmtree(folder / "previous", ignore_errors=True)
     os.replace(moving, folder / "previous")
+
+
+def another_study(folder, settings):
+    """Whether a finished run without a checkpoint lies in `folder`, of another demo or with other settings: the same again may replace it."""
+    if not (folder / "index.html").exists():
+        return False
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        return (config.get("demo"), config["settings"]) != (demo(), settings)
+    except (OSError, ValueError, KeyError):
+        return True
 
 
 def write_json(path, content):
@@ -79,6 +95,17 @@ def how_to_resume():
     if not _is_demo():
         return "Run(..., resume=True)"
     return command() if "--resume" in sys.argv else f"{command()} --resume"
+
+
+def demo():
+    """The name of the demo that is running, "" outside of one."""
+    return sys.argv[1] if _is_demo() and len(sys.argv) > 1 else ""
+
+
+def about():
+    """The demo's name and what it is about, from the first line of its docstring; "" outside of a demo."""
+    text = (getattr(sys.modules.get(f"demos.{demo()}"), "__doc__", None) or "").strip().split("\n")[0]
+    return f"{demo()}: {text}" if text else demo()
 
 
 def _is_demo():

@@ -31,20 +31,34 @@ pre { background: #f5f7f9; padding: .7rem 1rem; border-radius: 4px; overflow-x: 
 """
 
 
-def write_report(path, *, title, status, command=None, settings=(), machine=(), history=(), results=(), figures=()):
+def write_report(path, *, title, status, about="", command=None, settings=(), machine=(), history=(), results=(), figures=()):
     """Write the page to `path`; whatever is empty is left out.
 
     title, status:      text: the name of the run, and how far it is
+    about, command:     text: what it is a run of, and what started it
     settings, machine:  {name: value}: what was asked for, and what it ran on
     history:            the rows of metrics.csv, {column: number} each
-    results:            {name: number}: what came out at the end
+    results:            {name: number}: what came out at the end; those named "row: column" make a table
     figures:            {caption: file} of PNG and GIF images, embedded in this order; those that are gone are left out
     """
     settings, machine, results, figures = dict(settings), dict(machine), dict(results), dict(figures)
-    body = [f"<h1>{html.escape(title)}</h1>", f'<p class="quiet">{html.escape(status)}</p>']
-    if results:
-        pairs = (f"<div><dt>{_words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in results.items())
+    body = [f"<h1>{html.escape(title)}</h1>"]
+    if about:
+        body.append(f"<p>{html.escape(about)}</p>")
+    body.append(f'<p class="quiet">{html.escape(status)}</p>')
+    if command:
+        body.append(f"<pre>{html.escape(command)}</pre>")
+    single = {name: value for name, value in results.items() if ": " not in name}
+    if single:
+        pairs = (f"<div><dt>{_words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in single.items())
         body.append(f'<dl class="results">{"".join(pairs)}</dl>')
+    table = {}
+    for name, value in results.items():
+        if name not in single:
+            row, column = name.split(": ", 1)
+            table.setdefault(row, {"": row})[column] = value
+    if table:
+        body += ["<h2>Results</h2>", _table(list(table.values()))]
     images = [_figure(caption, Path(file)) for caption, file in figures.items() if Path(file).is_file()]
     if images:
         body += ["<h2>Figures</h2>", f'<div class="gallery">{"".join(images)}</div>']
@@ -54,8 +68,6 @@ def write_report(path, *, title, status, command=None, settings=(), machine=(), 
         body += ["<h2>Settings</h2>", _pairs(settings)]
     if machine:
         body += ["<h2>Machine</h2>", _pairs(machine)]
-    if command:
-        body += ["<h2>Command</h2>", f"<pre>{html.escape(command)}</pre>"]
     with replacing(path, "w") as file:
         file.write('<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
                    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -74,17 +86,19 @@ def _figure(caption, path):
 
 
 def _history(rows):
-    columns = list(dict.fromkeys(name for row in rows for name in row))
     shown, note = rows, ""
     if len(rows) > ROWS:
         step = -(-len(rows) // ROWS)
         shown = rows[::-step][::-1]                             # so that the last row is among them
         note = f'<p class="quiet">{len(shown)} of {len(rows)} rows; <code>metrics.csv</code> has them all.</p>'
+    return _table(shown) + note
+
+
+def _table(rows):
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f"<th>{_words(name)}</th>" for name in columns)
-    lines = "\n".join("<tr>" + "".join(f"<td>{_value(row.get(name, ''))}</td>" for name in columns) + "</tr>"
-                      for row in shown)
-    return (f'<div class="wide"><table class="numbers"><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table>'
-            f"</div>{note}")
+    lines = "\n".join("<tr>" + "".join(f"<td>{_value(row.get(name, ''))}</td>" for name in columns) + "</tr>" for row in rows)
+    return f'<div class="wide"><table class="numbers"><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table></div>'
 
 
 def _pairs(pairs):

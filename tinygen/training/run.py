@@ -19,9 +19,12 @@ A run without a loop keeps nothing: its folder holds the figures and results of 
 
 The state is saved after every epoch and read back where the loop begins: everything drawn before the loop (initial
 weights, a fixed noise to sample from) comes from the seed again, everything in it continues from the checkpoint.
-Killed at any moment, the folder can be read, and a run that is resumed ends bit for bit like one that never stopped.
+Killed at any moment, the folder can be read, and a run that is resumed ends bit for bit like one that never stopped. A run on a
+GPU does so where the GPU itself repeats its bits: the gradients of integer indexing and of Embedding add there in no fixed order
+(atomics), so that with them no two runs agree in the last digits.
 """
 import json
+import numbers
 import time
 from pathlib import Path
 
@@ -32,7 +35,7 @@ from .. import backend
 from ..files import hold, release, remove_parts, replacing
 from ..progress import Progress, duration
 from .checkpoint import as_json, load_checkpoint, save_checkpoint
-from .folder import command, how_to_resume, refuse_differences, retire, write_json, write_metrics
+from .folder import about, another_study, command, demo, how_to_resume, refuse_differences, retire, write_json, write_metrics
 from .report import write_report
 
 UNREAD = 150                        # numbers left on a GPU before they are read; the progress line shows those that were
@@ -46,8 +49,8 @@ class Run:
     """A training run that writes the folder `out`; see the top of this file.
 
     settings: {name: value}, all that the results depend on; a demo passes its keyword arguments, `locals()`
-    resume:   go on from the folder's checkpoint. Without it a new run takes the folder over, and moves an earlier one into
-              the subfolder `previous`
+    resume:   go on from the folder's checkpoint. Without it a new run takes the folder over as soon as it has something to
+              write, and moves an earlier one into the subfolder `previous`
     unit:     what `update` counts
 
     Raises OSError if the folder cannot be written; ValueError if another process writes to it, or if it holds a run that
@@ -60,7 +63,7 @@ class Run:
         self._resumable = "resume" in dict(settings)
         settings = {name: value for name, value in dict(settings).items() if name not in ("out", "resume")}
         self.settings = json.loads(json.dumps(settings, default=as_json))       # as they will be read back
-        self.machine = {"tinygen": tinygen.__version__, **backend.machine()}
+        self.machine = {"tinygen": tinygen.__version__, **backend.machine(self.settings.get("device", "cpu"))}
         self.epoch = self.step = 0              # finished epochs, and training steps in all
         self.seconds = 0.0                      # of training, over all processes
         self.history, self.results = [], {}     # the rows of metrics.csv; what `finish` was given
@@ -72,6 +75,7 @@ class Run:
         self._unread = []                       # (name, n, value) of numbers that are still on the GPU
         self._pictures = []                     # files, in the order in which they were first drawn
         self._saved = None                      # the checkpoint to go on from
+        self._begun = False                     # whether the folder is this run's
         self._rows_saved = 0                    # how much of the history the newest checkpoint holds
         self._progress = Progress(unit=unit)
         self._lock = None                       # held until the run ends, so that no two processes write one folder
@@ -127,8 +131,8 @@ class Run:
         self._progress = progress = Progress(size and size * total, done=start * (size or 0),
                                              unit="steps" if unit == "step" else self._progress.unit)
         for index in range(start + 1, total + 1):
-            if self.settings.get("device") == "cuda" and (index - 1) % every == 0:
-                backend.manual_seed((self.settings.get("seed", 0), index))      # a GPU's generator has no state to save
+            if (index - 1) % every == 0:
+                self._seed_gpu(index)
             progress.label = f"{unit} {index:{len(f'{total:,}')},}/{total:,}"
             progress.skip()
             self._index = index
@@ -140,6 +144,12 @@ class Run:
                 progress.total = progress.done * (total - start)                # now it is known how long an epoch is
             if index % every == 0 or index == total:
                 self._end_row()
+        self._seed_gpu(total, 1)                # what is drawn from here on does not depend on whether a row was left to do
+
+    def _seed_gpu(self, *where):
+        """A GPU's generator has no state to save: draws begin anew at each row and after the loop. On the CPU they just go on."""
+        if self.settings.get("device") == "cuda":
+            backend.manual_seed((self.settings.get("seed", 0), *where))
 
     def update(self, n=1, **numbers):
         """One training step on `n` examples is done. The averages of `numbers` (floats, or arrays and Tensors of one
@@ -181,7 +191,12 @@ class Run:
     def _end_row(self):
         self._read()
         self.seconds = self._before + self._progress.seconds
-        numbers = {**self._averages(), **self._logged}
+        averages = self._averages()
+        diverged = [name for name, value in averages.items() if value != value]
+        if diverged:
+            raise ValueError(f"Run: {diverged[0]} became NaN in {self._unit} {self._done:,}: the training has diverged; a lower learning rate (lr) "
+                             "is the first thing to try, and tinygen.detect_nonfinite() finds the operation. Nothing of it was saved")
+        numbers = {**averages, **self._logged}
         self.history.append({self._unit: self._done, **numbers})
         self._sums, self._logged = {}, {}
         write_metrics(self.out / "metrics.csv", self.history)
@@ -200,11 +215,13 @@ class Run:
 
     def arrays(self, name, **arrays):
         """Write NAME.npz into the folder. `samples` with images, uint8 (N, C, H, W), is what `python -m demos fid` reads."""
+        self._begin()
         with replacing(self.out / f"{name}.npz") as file:
             np.savez_compressed(file, **arrays)
 
     def _draw(self, name, figure):
         from .. import figures             # loads matplotlib, which a run without pictures does not need
+        self._begin()
         (self.out / name).parent.mkdir(exist_ok=True)
         figures.save(figure, self.out / name)
         if name not in self._pictures:
@@ -214,6 +231,7 @@ class Run:
         """The run is complete: write the weights of every module and average that was kept (model.npz for `model`), the
         `results` (numbers, in results.json), the curves, the animation and the page."""
         self.results = {name: _number(name, value) for name, value in results.items()}
+        self._begin()
         if self._index > self._done:            # the loop was left by break: what it did there counts
             self._done = self._index
             self._end_row()
@@ -252,7 +270,7 @@ class Run:
             shown |= {f"samples, {Path(snapshots[-1]).stem.replace('-', ' ')}": snapshots[-1], "samples over time": "samples.gif"}
         write_report(self.out / "index.html", title=self.out.resolve().name,
                      status=f"{self._total:,} {self._unit}s, {status}, {duration(self.seconds)} of training" if self._total else status,
-                     command=command(), settings=self.settings, machine=self.machine, history=self.history,
+                     about=about(), command=command(), settings=self.settings, machine=self.machine, history=self.history,
                      results=self.results, figures={caption: self.out / name for caption, name in shown.items()})
 
     # ---- the folder --------------------------------------------------------------------------------------------------
@@ -281,15 +299,22 @@ class Run:
             refuse_differences(self.out, facts, self.settings, self.machine)
             self._unit, self.epoch, self.step, self.seconds = (facts[key] for key in ("unit", "epoch", "step", "seconds"))
             self.history, self.results, self._pictures = facts["history"], facts["results"], facts["pictures"]
-            self._rows_saved = len(self.history)
+            self._rows_saved, self._begun = len(self.history), True
             return
         if resume:
             print(f"there is no checkpoint in {self.out} yet: starting from the beginning")
-        elif self._checkpoint.exists():
-            retire(self.out)
-            print(f"{self.out} held another run, which is now in {self.out / 'previous'}")
-        self._write_config()
         print(f"writing to {self.out}")
+
+    def _begin(self):
+        """Take the folder over: now there is something to write, and no mistyped setting or missing data can come to light any more."""
+        if self._begun:
+            return
+        self._begun = True
+        if self._checkpoint.exists() or another_study(self.out, self.settings):
+            there = (self.out / "previous").exists()
+            retire(self.out)
+            print(f"{self.out} held another run, which is now in {self.out / 'previous'}" + (", in place of the one that was there" if there else ""))
+        self._write_config()
 
     def _restore(self, unit, total):
         """Where the loop begins: what was kept gets the state it had in the checkpoint, if there is one to go on from."""
@@ -298,6 +323,7 @@ class Run:
             raise ValueError(f"resume: {self.out} was trained in {self._unit}s, not {unit}s; start a new run elsewhere")
         self._unit = unit
         if not saved:
+            self._begin()
             return
         if saved.facts["finished"] and self._done >= total:
             raise Finished(f"the run in {self.out} is finished, all {self._done:,} {unit}s of it: nothing to do")
@@ -310,19 +336,21 @@ class Run:
         """The settings; results that lie there belong to others, or to fewer epochs."""
         (self.out / "results.json").unlink(missing_ok=True)
         write_json(self.out / "config.json", {"command": command(), "written": time.strftime("%Y-%m-%d %H:%M:%S"),
-                                              "seed": self.settings.get("seed"), "settings": self.settings,
+                                              "demo": demo(), "seed": self.settings.get("seed"), "settings": self.settings,
                                               "machine": self.machine})
 
     def _save(self, finished=False):
         save_checkpoint(self._checkpoint, self._parts, {
             "unit": self._unit, "epoch": self.epoch, "step": self.step, "seconds": self.seconds, "finished": finished,
-            "settings": self.settings, "machine": self.machine, "history": self.history, "pictures": self._pictures,
+            "demo": demo(), "settings": self.settings, "machine": self.machine, "history": self.history, "pictures": self._pictures,
             "results": self.results})
         self._rows_saved = len(self.history)
 
 
 def _number(name, value):
-    """A float from a number, or from an array or Tensor of one element on any device."""
+    """A float from a number, or from an array or Tensor of one element on any device; counts stay whole."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError) as error:
