@@ -178,3 +178,9 @@ def test_path_profiles_run_from_zero_to_one_beside_their_energies():
     assert [patch.get_width() for patch in bars.patches] == [7.0]
     with pytest.raises(ValueError, match=r"energies of \['c'\]"):
         figures.path_profiles({"a": [1, 2]}, energies={"c": 1.0})
+
+
+def test_of_two_points_that_all_but_meet_the_upper_has_the_upper_label():
+    figure = figures.rate_distortion({"VAE": (np.array([50.0, 0.07, 0.002]), np.array([130.0, 203.7, 205.4]), np.array([0.1, 20.0, 100.0]))})
+    height = {text.get_text(): text.get_window_extent().y0 for text in figure.axes[0].texts}
+    assert height["100"] > height["20"]

@@ -214,8 +214,8 @@ def rate_distortion(curves, *, optimum=None, unit="nats per example", title=None
     legend_above(ax)
     finish(figure, title)                                   # labels are placed in pixels, so the layout must be settled
     taken = []
-    for label, above in labels:
-        taken.append(_place(ax, label, above, taken))
+    for label, above in sorted(labels, key=lambda pair: -pair[0].xy[1] if pair[1] else pair[0].xy[1]):      # of two points that all but meet,
+        taken.append(_place(ax, label, above, taken))                                                     # the upper gets the place above
     _label_sums(ax, totals, taken, lines)
     return figure
 
