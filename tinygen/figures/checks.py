@@ -30,7 +30,8 @@ def as_array(caller, name, value, axes, *, finite=True):
         raise ValueError(f"{caller}: {name} {array.shape} is empty; there is nothing to draw")
     if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
-        raise ValueError(f"{caller}: {name} holds {bad} NaN or infinite values of {array.size}; leave them out first")
+        raise ValueError(f"{caller}: {name} holds {bad} NaN or infinite values of {array.size}; leave them out first, or, where a "
+                         "network made them, look for the training that diverged: a lower learning rate (lr) is the first thing to try")
     return array
 
 

@@ -24,6 +24,7 @@ img { max-width: 100%; max-height: 28rem; height: auto; width: auto; display: bl
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; } th, td { padding: .22rem 1.4rem .22rem 0; text-align: left; vertical-align: top; }
 th { font-weight: 600; } .numbers th, .numbers td { text-align: right; white-space: nowrap; }
+.named td:first-child { text-align: left; }
 tbody tr + tr td, tbody tr + tr th { border-top: 1px solid #eef1f4; }
 thead th { border-bottom: 1px solid #9aa5af; }
 code, pre { font: .88rem/1.5 ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; }
@@ -58,7 +59,7 @@ def write_report(path, *, title, status, about="", command=None, settings=(), ma
             row, column = name.split(": ", 1)
             table.setdefault(row, {"": row})[column] = value
     if table:
-        body += ["<h2>Results</h2>", _table(list(table.values()))]
+        body += ["<h2>Results</h2>", _table(list(table.values()), "numbers named")]
     images = [_figure(caption, Path(file)) for caption, file in figures.items() if Path(file).is_file()]
     if images:
         body += ["<h2>Figures</h2>", f'<div class="gallery">{"".join(images)}</div>']
@@ -94,11 +95,11 @@ def _history(rows):
     return _table(shown) + note
 
 
-def _table(rows):
+def _table(rows, kind="numbers"):
     columns = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f"<th>{_words(name)}</th>" for name in columns)
     lines = "\n".join("<tr>" + "".join(f"<td>{_value(row.get(name, ''))}</td>" for name in columns) + "</tr>" for row in rows)
-    return f'<div class="wide"><table class="numbers"><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table></div>'
+    return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table></div>'
 
 
 def _pairs(pairs):
