@@ -20,8 +20,6 @@ Measured on full Fashion-MNIST after a single epoch (`python -m demos vae_sweep 
 """
 from pathlib import Path
 
-import numpy as np
-
 import tinygen as tg
 from tinygen import data as tgdata
 from tinygen import figures, losses

@@ -16,8 +16,8 @@ Why the walk needs an order at all: in `b = a + a; c = b + b`, the gradient of b
 before it is passed on to a. A tensor can only be made from tensors that exist, so going through the tensors from the
 youngest to the oldest is such an order, and the number every tensor gets at its birth is all there is to sort.
 
-A Tensor holds the arrays it was made from, not copies. What an optimizer changes in place is noticed, and refused; who changes a
-batch or an index between the forward and the backward pass gets the gradient of something else.
+A Tensor holds the arrays it was made from, not copies. What an optimizer changes in place is noticed, and refused; who changes a batch
+or an index between the forward and the backward pass gets the gradient of something else.
 """
 import functools
 import inspect
@@ -39,8 +39,8 @@ _recording = True
 class Tensor:
     """An array that remembers how it was computed, so that `grad` can differentiate it.
 
-    `data` is the array, `requires_grad` says whether gradients flow through, `grad` is where `backward()` leaves them. Who changes
-    `data` in place by hand changes it in the graphs that used it, too.
+    `data` is the array (changed by hand, it changes in the graphs that used it, too), `requires_grad` says whether gradients flow
+    through, `grad` is where `backward()` leaves them.
     """
 
     op = None                     # the operation that made it; None for a leaf
@@ -94,8 +94,6 @@ class Tensor:
                         "or .data for its array")
 
     def __len__(self):
-        if not self.ndim:
-            raise TypeError("len() of a 0-d tensor")
         return len(self.data)
 
     def __iter__(self):
@@ -160,8 +158,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False, along=None, cud
            order of their memory); `cuda` = {i: kernel} does VJP i there, in the array walk, in one launch
     """
     def declare(forward):
-        if not inspect.isfunction(forward):
-            raise TypeError("primitive: write @primitive(vjp, ...) above the function, with one VJP an input, in parentheses")
+        diagnosis.refuse_what_is_no_function(forward)
         parameters = inspect.signature(forward).parameters.values()
         keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
@@ -173,9 +170,7 @@ def primitive(*vjps, each=None, joint=None, fit=None, aux=False, along=None, cud
         @functools.wraps(forward)
         def op(*inputs, **static):
             if arity is not None and not 0 < len(inputs) <= arity:
-                given = dict(zip(keywords, inputs[arity:]))
-                if not inputs or len(inputs) > arity + len(keywords) or given.keys() & static:
-                    raise TypeError(f"{name}: {len(inputs)} arguments by position; it takes {arity} inputs so, and {keywords}, each once")
+                given = diagnosis.settings_by_position(name, inputs, arity, keywords, static)
                 static, inputs = static | given, inputs[:arity]
             if defaults and len(static) < len(keywords):
                 static = {**defaults, **static}
@@ -343,9 +338,7 @@ def _refuse_stale(t, create_graph):
     for x, a in zip(t.inputs, t.arrays):
         rebound = isinstance(x, Tensor) and (x.updated > t.number or create_graph and x.data is not a)
         if rebound or _changed.get(_memory(a), 0) > t.number:
-            raise RuntimeError(f"{t.op.__name__}: an input of shape {a.shape} was updated after the forward pass used it, so its "
-                               "gradient would be wrong; compute the loss again after the update, or take all gradients "
-                               "first (tinygen.grad) and then step")
+            diagnosis.refuse_what_was_updated(t.op.__name__, a.shape)
 
 
 def mark_updated(t):
@@ -369,10 +362,9 @@ def grad(output, inputs, grad_output=None, create_graph=False):
     Raises ValueError for a non-scalar output without grad_output, a wrong shape, or an input that requires no gradient.
     """
     inputs = diagnosis.checked_request(output, inputs, grad_output)
-    if isinstance(grad_output, Tensor) and not create_graph:
-        grad_output = grad_output.data
+    seed = grad_output.data if isinstance(grad_output, Tensor) and not create_graph else grad_output
     return [g if isinstance(g, Tensor) else Tensor(np.asarray(g) if isinstance(g, np.generic) else g)
-            for g in walk(output, inputs, grad_output, create_graph)]
+            for g in walk(output, inputs, seed, create_graph)]
 
 
 # ---- switches --------------------------------------------------------------------------------------------------------------
@@ -392,9 +384,7 @@ class no_grad:
         _recording, self.before = self.before
 
     def __call__(self, function):
-        if inspect.isgeneratorfunction(function):
-            raise TypeError(f"{type(self).__name__}: {function.__name__} is a generator, whose body runs after the call; write `with "
-                            f"{type(self).__name__}():` in it, around what lies between two yields")
+        diagnosis.refuse_a_generator(type(self).__name__, function)
 
         @functools.wraps(function)
         def switched(*args, **kwargs):

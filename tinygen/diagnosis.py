@@ -1,4 +1,6 @@
 """What the engine says when something is wrong: which operation, on which shapes, and what to do about it."""
+import inspect
+
 import numpy as np
 
 from .backend import device_of, host, is_array
@@ -37,6 +39,33 @@ def name_the_numpy_function(error, name, i):
     if "does not support ufuncs" in str(error):
         raise TypeError(f"{name}: the VJP of input {i} calls a NumPy function on a Tensor; write it with tinygen's functions, which take both, so "
                         "that it can be differentiated again") from error
+
+
+def refuse_what_is_no_function(forward):
+    """Raise TypeError for what `@primitive` without its parentheses hands on in place of the decorated function."""
+    if not inspect.isfunction(forward):
+        raise TypeError("primitive: write @primitive(vjp, ...) above the function, with one VJP an input, in parentheses")
+
+
+def settings_by_position(name, inputs, arity, keywords, static):
+    """{setting: value} of what operation `name` was given by position after its `arity` inputs; TypeError where that is too much, or twice."""
+    given = dict(zip(keywords, inputs[arity:]))
+    if not inputs or len(inputs) > arity + len(keywords) or given.keys() & static:
+        raise TypeError(f"{name}: {len(inputs)} arguments by position; it takes {arity} inputs so, and {keywords}, each once")
+    return given
+
+
+def refuse_a_generator(name, function):
+    """Raise TypeError if the switch `name` decorates a generator, whose body runs after the call."""
+    if inspect.isgeneratorfunction(function):
+        raise TypeError(f"{name}: {function.__name__} is a generator, whose body runs after the call; write `with {name}():` in it, around what "
+                        "lies between two yields")
+
+
+def refuse_what_was_updated(name, shape):
+    """Raise RuntimeError: an input of operation `name` is not what it was in the forward pass."""
+    raise RuntimeError(f"{name}: an input of shape {shape} was updated after the forward pass used it, so its gradient would be wrong; compute "
+                       "the loss again after the update, or take all gradients first (tinygen.grad) and then step")
 
 
 def refuse_the_batch(error, name, arrays):

@@ -4,7 +4,7 @@ import pytest
 
 import tinygen as tg
 from tinygen.losses import vae_gan
-from tinygen.models.cifar import CifarVAE, Discriminator, VAEGAN, as_cifar
+from tinygen.models.cifar import CifarVAE, VAEGAN, as_cifar
 
 rng = np.random.default_rng(0)
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd import Tensor
-from ..backend import host, to, uniform, xp
+from ..backend import to, uniform, xp
 from ..losses import squared_error
 from .checks import as_codes, frozen, values_of
 from .descent import descend

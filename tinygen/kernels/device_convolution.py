@@ -69,8 +69,7 @@ def _turned(w, padding, dilation):
 
 def correlate(x, w, bias, stride, padding, dilation, out):
     """out[n, i, j] = bias + sum_{a, b} x[n, i sh + a dh - top, j sw + b dw - left] @ w[a, b]."""
-    N, H, W, C = x.shape
-    (n, rows, columns, O), kernel = out.shape, w.shape[:2]
+    (_, H, W, C), (_, rows, columns, O) = x.shape, out.shape
     if stride == (1, 1) and O * H * W < C * rows * columns:
         w, padding = _turned(w, padding, dilation)
         return _scatter(x, w, bias, stride, padding, dilation, out)

@@ -15,7 +15,6 @@ import numpy as np
 
 from .. import ops
 from ..backend import generator, host, xp
-from ..losses import vae
 from ..nn import ReLU
 from .mlp import mlp
 from .vae import VAE, as_input, check_latent, for_looking
