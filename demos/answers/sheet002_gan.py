@@ -78,7 +78,7 @@ def schemes():
     converge, while turns taken one after the other keep it. In practice a discriminator that keeps ahead gives the
     generator a gradient worth following. In the plane, short runs need that lead (more steps of D, a larger rate):
     with equal turns, several steps of G for each of D, or a slow D they fail. On clothes (`python -m demos gan_sweep
-    --data fashion-mnist --epochs 3 --samples 5000`; Fréchet distance in the features of a classifier, and classes,
+    --data fashion-mnist --epochs 3 --lr 2e-4 --samples 5000`; Fréchet distance in features of a classifier, and classes,
     exp(entropy), of 10) the best scheme is D at four times the rate of G with TWO steps of G for each of its own: 323,
     7.5 classes. Two things differ from the plane: equal rates and turns work (441, 7.3 classes), and a second step of G
     helps, if D is fast (with one step 494, 6.8). A slow D fails here as there: at a quarter of G's rate 1228 or more,
