@@ -29,11 +29,11 @@ costs some of the VAE's FIDs at equal epochs; longer training wins them back. VA
 The change of task III was chosen by the probe after 4 epochs on 10,000 images (--beta 1, a constant learning rate): none 40.9 %, a tenth of
 the KL 42.3, rotation 43.7, contrast 45.9 (ten times as strong 45.3), raw pixels 28.4. The VAE itself stays at 40 to 42 % there whatever is
 set (with the defaults 41.4; --beta .4 41.5; --lr 3e-3 40.1, 3e-4 40.6; denoising 41.3, mmd 42.0; pixels with a Gaussian of learned variance
-41.6). Its probe is best early: on all images, 44.3 % after one epoch (--epochs 1), 43.6 after two at a constant learning rate (one epoch with
---beta .4 43.6, --lr 3e-4 42.4, 3e-3 41.9, images mirrored at random 43.5; with --latent 64 39.8, with --latent 256 46.5). What it learns after that is detail, and detail is not what a label hangs
-on: with a variance for each level of a Laplacian pyramid, where fine detail counts most, 35.7. VAE-GAN, with the paper's loss
-(--fake-weight 1), at a learning rate of 1e-3 and beta 1 had a code of 1.2 nats and rebuilt all images alike; with gamma .1 it took three
-epochs of 10,000 images to show what gamma 1 shows after one.
+41.6). Its probe is best early: on all images, 44.3 % after one epoch (--epochs 1), 43.6 after two at a constant learning rate (one epoch
+with --beta .4 43.6, --lr 3e-4 42.4, 3e-3 41.9, images mirrored at random 43.5; with --latent 64 39.8, with --latent 256 46.5). What it
+learns after that is detail, and detail is not what a label hangs on: with a variance for each level of a Laplacian pyramid, where fine
+detail counts most, 35.7. VAE-GAN, with the paper's loss (--fake-weight 1), at a learning rate of 1e-3 and beta 1 had a code of 1.2 nats
+and rebuilt all images alike; with gamma .1 it took three epochs of 10,000 images to show what gamma 1 shows after one.
 """
 from typing import Literal
 
