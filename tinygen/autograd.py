@@ -337,7 +337,7 @@ def _refuse_stale(t, create_graph):
     """
     for x, a in zip(t.inputs, t.arrays):
         rebound = isinstance(x, Tensor) and (x.updated > t.number or create_graph and x.data is not a)
-        if rebound or _changed.get(_memory(a), 0) > t.number:
+        if rebound or _last_update > t.number and _changed.get(_memory(a), 0) > t.number:
             diagnosis.refuse_what_was_updated(t.op.__name__, a.shape)
 
 

@@ -256,19 +256,16 @@ def reduced(x, how, axes, keepdims):
     NumPy adds float32 in pairs only along the axis that is innermost in memory. Over others it takes one row after the other: a
     million times .1 would make 100,958. Long sums of that kind are products with ones here, or made in float64.
     """
-    if type(x) is np.ndarray or xp(x) is np:
-        if x.dtype != np.float32 or math.prod(x.shape[a] for a in axes) <= LONG or _innermost(x) in axes:
-            return getattr(x, how)(axis=axes, keepdims=keepdims)
-        if not (axes == (0,) and x.flags.c_contiguous and x.ndim == 2 or axes == (0, 2, 3) and is_channels_last(x)):
-            return getattr(x, how)(axis=axes, keepdims=keepdims, dtype=np.float64).astype(np.float32)
+    on_host, last = type(x) is np.ndarray or xp(x) is np, is_channels_last(x)
+    if on_host and (x.dtype != np.float32 or math.prod(x.shape[a] for a in axes) <= LONG or _innermost(x) in axes):
+        return getattr(x, how)(axis=axes, keepdims=keepdims)
+    if (how == "sum" or on_host) and (axes == (0,) and x.ndim == 2 or axes == (0, 2, 3) and last):
         total = column_sum(as_rows(x))
         if how == "mean":
             total /= x.size // len(total)
         return total.reshape((1, -1) + (1,) * (x.ndim - 2)) if keepdims else total
-    last = is_channels_last(x)
-    if how == "sum" and (axes == (0,) and x.ndim == 2 or axes == (0, 2, 3) and last):
-        total = _device_sum(as_rows(x))
-        return total.reshape((1, -1) + (1,) * (x.ndim - 2)) if keepdims else total
+    if on_host:
+        return getattr(x, how)(axis=axes, keepdims=keepdims, dtype=np.float64).astype(np.float32)
     if not last:
         return getattr(x, how)(axis=axes, keepdims=keepdims)
     y = logical(getattr(x.transpose(0, 2, 3, 1), how)(axis=tuple({0: 0, 1: 3, 2: 1, 3: 2}[a] for a in axes), keepdims=True))

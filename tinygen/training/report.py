@@ -49,15 +49,16 @@ def write_report(path, *, title, status, about="", command=None, settings=(), ma
     body.append(f'<p class="quiet">{html.escape(status)}</p>')
     if command:
         body.append(f"<pre>{html.escape(command)}</pre>")
-    single = {name: value for name, value in results.items() if ": " not in name}
+    single, table = {}, {}
+    for name, value in results.items():
+        row, colon, column = name.partition(": ")
+        if colon:
+            table.setdefault(row, {"": row})[column] = value
+        else:
+            single[name] = value
     if single:
         pairs = (f"<div><dt>{_words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in single.items())
         body.append(f'<dl class="results">{"".join(pairs)}</dl>')
-    table = {}
-    for name, value in results.items():
-        if name not in single:
-            row, column = name.split(": ", 1)
-            table.setdefault(row, {"": row})[column] = value
     if table:
         body += ["<h2>Results</h2>", _table(list(table.values()), "numbers named")]
     images = [_figure(caption, Path(file)) for caption, file in figures.items() if Path(file).is_file()]
